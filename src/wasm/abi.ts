@@ -1,0 +1,246 @@
+/**
+ * The typed ABI of the kernels: every export of `assembly/index.ts`, the same in every variant.
+ *
+ * Pointers are byte offsets into linear memory; counts and strides are elements, never bytes. Kernels allocate nothing, keep
+ * nothing between calls and have no mutable static data: several instances may share one memory. Buffers need only the
+ * alignment of their element; 64 bytes is what the host gives. Kernels read and write exactly the elements that the shape
+ * names, except where a contract says "padded". Output must not overlap input unless a contract says so.
+ *
+ * Row ranges [rowBegin, rowEnd) are how threads share work: any split gives the same bytes. The contracts, with formulas and
+ * layouts, stand in `assembly/kernels/<name>.ts`; the slow reference of each in `test/reference/<name>.ts`.
+ */
+declare const pointer: unique symbol;
+
+/** A byte offset into linear memory. */
+export type Pointer = number & { readonly [pointer]: true };
+
+/** The null pointer: "not given", where a contract allows it. */
+export const NULL = 0 as Pointer;
+
+/** How the elements of a table or of packed weights are stored. Values are part of the ABI. */
+export const STORAGE = { f32: 0, bf16: 1, f16: 2 } as const;
+export type Storage = (typeof STORAGE)[keyof typeof STORAGE];
+
+/** Bytes of one element, by storage. */
+export const STORAGE_BYTES: readonly [4, 2, 2] = [4, 2, 2];
+
+/** What `gemm` does to an element after the bias. Values are part of the ABI. */
+export const EPILOGUE = { none: 0, gelu: 1, residual: 2 } as const;
+export type Epilogue = (typeof EPILOGUE)[keyof typeof EPILOGUE];
+
+/** Columns of a weight panel. Every tile of every storage reads this layout. */
+export const PANEL = 8;
+
+/** Dot products are summed in blocks of this many consecutive k, each from zero, the block sums added in order. */
+export const K_BLOCK = 256;
+
+/** Bytes of `scratch` that `gemm` needs for one call over `rows` rows: one widened panel block and one column of block sums. */
+export function gemmScratchBytes(rows: number): number {
+  return (K_BLOCK + rows) * PANEL * 4;
+}
+
+/** Bytes of `scratch` that `attention` needs for one call over `rows` query rows: the scores, and what `gemm` needs. */
+export function attentionScratchBytes(rows: number, tokens: number): number {
+  return rows * roundUp(tokens, PANEL) * 4 + gemmScratchBytes(rows);
+}
+
+/** Elements of the panels of a [columns, k] matrix, tail columns included. */
+export function panelElements(columns: number, k: number): number {
+  return roundUp(columns, PANEL) * k;
+}
+
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+export interface Kernels {
+  /** dst f32 [3,S,S] from src u8 [S,S,3]: dst[c,y,x] = lut[c,src[y,x,c]], lut f32 [3,256]. Rows y in range. */
+  normalise(dst: Pointer, src: Pointer, lut: Pointer, size: number, rowBegin: number, rowEnd: number): void;
+
+  /**
+   * Horizontal pass of Pillow's resample: dst u8 [rows,dstWidth,3] from src u8 [rows,srcWidth,3]. bounds i32 [dstWidth,2] = first
+   * source pixel, count; weights i32 [dstWidth,taps], 22 fraction bits. dst = clamp((2^21 + sum weight*value) >> 22, 0, 255).
+   */
+  resizeHorizontal(
+    dst: Pointer,
+    src: Pointer,
+    bounds: Pointer,
+    weights: Pointer,
+    taps: number,
+    srcWidth: number,
+    dstWidth: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /**
+   * Vertical pass: row y of dst (u8, `dstStride` elements from row to row) from rows bounds[y] of src u8 [srcHeight,rowElements].
+   * bounds i32 [dstHeight,2], weights i32 [dstHeight,taps]. Rows y of dst in range.
+   */
+  resizeVertical(
+    dst: Pointer,
+    src: Pointer,
+    bounds: Pointer,
+    weights: Pointer,
+    taps: number,
+    rowElements: number,
+    dstStride: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /** dst u8 [pixels,3] = r, g, b in every pixel of [pixelBegin, pixelEnd). */
+  fillRgb(dst: Pointer, red: number, green: number, blue: number, pixelBegin: number, pixelEnd: number): void;
+
+  /** Copies `rowElements` u8 of each row y in range from src (srcStride) to dst (dstStride). */
+  copyRows(
+    dst: Pointer,
+    src: Pointer,
+    rowElements: number,
+    srcStride: number,
+    dstStride: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /**
+   * dst f32 [tokens, 3*patch*patch] from pixels f32 [3,size,size]: token t = y*(size/patch)+x, column c*patch*patch + ky*patch + kx.
+   * Tokens in range.
+   */
+  patchify(dst: Pointer, pixels: Pointer, size: number, patch: number, tokenBegin: number, tokenEnd: number): void;
+
+  /**
+   * dst[r] = (src[r] - mean) / sqrt(variance + eps) * gamma + beta over `width` columns, biased variance, two passes.
+   * dst may be src.
+   */
+  layernorm(
+    dst: Pointer,
+    src: Pointer,
+    gamma: Pointer,
+    beta: Pointer,
+    width: number,
+    eps: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /**
+   * out[r,n] = epilogue(sum_k a[r,k] * w[n,k] + bias[n]), for rows in range and the columns of panels in range.
+   *
+   * `panels`: w in panels of 8 columns, storage as given. `bias`: f32 padded to 8 columns, or NULL. `residual`: f32 rows added last
+   * (EPILOGUE.residual), may be `out` itself. Tail columns (columns % 8) are computed but not stored.
+   */
+  gemm(
+    out: Pointer,
+    a: Pointer,
+    panels: Pointer,
+    bias: Pointer,
+    residual: Pointer,
+    scratch: Pointer,
+    columns: number,
+    k: number,
+    aStride: number,
+    outStride: number,
+    residualStride: number,
+    storage: Storage,
+    epilogue: Epilogue,
+    rowBegin: number,
+    rowEnd: number,
+    panelBegin: number,
+    panelEnd: number,
+  ): void;
+
+  /**
+   * One head: out[r] = softmax_t(scale * q[r].k[t]) v, for query rows in range.
+   *
+   * q f32 (qStride), keyPanels: `packPanels` of the head's keys [tokens, headWidth]; valuePanels: `packColumns` of its values
+   * [tokens, headWidth]; out f32 (outStride). scratch: `attentionScratchBytes(rowEnd - rowBegin, tokens)`.
+   */
+  attention(
+    out: Pointer,
+    q: Pointer,
+    keyPanels: Pointer,
+    valuePanels: Pointer,
+    scratch: Pointer,
+    tokens: number,
+    headWidth: number,
+    scale: number,
+    qStride: number,
+    outStride: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /** dst[r] = widen(table[index[r]]), f32 rows of `width` from a table of the given storage, index i32. Rows r in range. */
+  gather(
+    dst: Pointer,
+    table: Pointer,
+    index: Pointer,
+    width: number,
+    storage: Storage,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /** dst[index[r]] = src[r], f32 rows of `width` copied byte for byte, index i32. Rows r of src in range. */
+  scatter(dst: Pointer, src: Pointer, index: Pointer, width: number, rowBegin: number, rowEnd: number): void;
+
+  /** dst[i] = a[i] + b[i], f32, elements in range; dst may be a or b. */
+  add(dst: Pointer, a: Pointer, b: Pointer, begin: number, end: number): void;
+
+  /** dst f32 [count] = src widened exactly from its storage. Elements in range. */
+  widen(dst: Pointer, src: Pointer, storage: Storage, begin: number, end: number): void;
+
+  /** Number of NaN and infinite elements among elements in range. */
+  countNonFinite(src: Pointer, storage: Storage, begin: number, end: number): number;
+
+  /**
+   * Packs rows [rowBegin,rowEnd) of src [rows,k] (srcStride) as columns columnBegin + (r - rowBegin)… of a panel buffer: column n,
+   * k index i lands at dst[(n / 8) * 8 * k + i * 8 + n % 8]. `elementBytes` 4 or 2; other columns are left untouched.
+   */
+  packPanels(
+    dst: Pointer,
+    src: Pointer,
+    k: number,
+    srcStride: number,
+    elementBytes: number,
+    columnBegin: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /**
+   * Packs src f32 [k,columns] (srcStride) whose columns are already columns of the product: panels [panelBegin,panelEnd), element
+   * (i, n) at dst[(n / 8) * 8 * k + i * 8 + n % 8]; missing columns of the last panel become 0.
+   */
+  packColumns(
+    dst: Pointer,
+    src: Pointer,
+    columns: number,
+    k: number,
+    srcStride: number,
+    panelBegin: number,
+    panelEnd: number,
+  ): void;
+
+  /** dst[i] = exp(src[i]), f32, at most 2 ULP on [-87.3, 0]; 0 below -87.34. Exported for its test and for the softmax. */
+  exp(dst: Pointer, src: Pointer, begin: number, end: number): void;
+
+  /** dst[i] = gelu(src[i]) = src[i]/2 * (1 + erf(src[i]/sqrt 2)), f32: what the GELU epilogue applies. */
+  gelu(dst: Pointer, src: Pointer, begin: number, end: number): void;
+
+  /**
+   * Waits until `count` workers have arrived. `control`: i32 [3] = arrived, generation, stop. Returns the stop word: when it is not 0 the
+   * others may not have arrived and the caller must leave the program. The plain builds return the stop word at once.
+   */
+  barrier(control: Pointer, count: number): number;
+
+  /** 1 when multiply-add rounds once on this engine, 0 when it rounds twice. */
+  probeFma(): number;
+
+  /**
+   * What the relaxed 8-bit dot does with a top bit set in its second operand: 0 not compiled in, 1 exact with b unsigned, 2 exact with b
+   * signed, 3 neither (saturating 16-bit pairs).
+   */
+  probeDot8(): number;
+}

@@ -1,0 +1,15 @@
+/**
+ * The one seam to storage. A path is relative, with forward slashes, inside one checkpoint directory.
+ *
+ * Implementations reject with JanusError E_IO (origin "model") naming the path, or with the signal's reason when aborted.
+ */
+export interface WeightSource {
+  /** Bytes of a file; undefined when there is none. */
+  size(path: string, signal?: AbortSignal): Promise<number | undefined>;
+  /** Exactly `length` bytes from `offset`; a shorter file is an error, never a short result. */
+  read(path: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The same into `target` (which may lie in shared memory), without a copy between. */
+  readInto?(path: string, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** What the source is called in messages: a directory, a URL. */
+  readonly label: string;
+}

