@@ -1,0 +1,49 @@
+import type { Command } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { LoadOptions } from "../entry/options.js";
+import { JanusError } from "../errors.js";
+
+/** Flags that every command which computes takes. */
+export interface ModelFlags {
+  readonly model: string;
+  readonly dtype: "auto" | "fp32" | "int8";
+  readonly threads: "auto" | number;
+  readonly variant?: "simd" | "relaxed";
+  readonly json?: boolean;
+  readonly force?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Adds --model and the flags of the runtime. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .requiredOption("-m, --model <model>", "checkpoint directory")
+    .addOption(new Option("--dtype <dtype>", "how weights are kept").choices(["auto", "fp32", "int8"]).default("auto"))
+    .option("-t, --threads <n>", "worker threads, 1 to 64, or auto", parseThreads, "auto")
+    .addOption(new Option("--variant <variant>", "binary to run instead of the fastest").choices(["simd", "relaxed"]))
+    .option("--json", "print one JSON object on stdout")
+    .option("--force", "overwrite an existing output")
+    .option("--verbose", "a stack trace with errors");
+}
+
+/** Load options of these flags. */
+export function loadOptions(flags: ModelFlags, signal: AbortSignal): LoadOptions {
+  return { dtype: flags.dtype, threads: flags.threads, signal, ...(flags.variant && { variant: flags.variant }) };
+}
+
+function parseThreads(text: string): "auto" | number {
+  if (text === "auto") return "auto";
+  const threads = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (threads < 1 || threads > 64) throw new InvalidArgumentError("expected auto or a whole number from 1 to 64.");
+  return threads;
+}
+
+/** Collects the values of a flag that may be given several times. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** E_USAGE with the way out. */
+export function usage(message: string): JanusError {
+  return new JanusError("E_USAGE", message, { origin: "usage" });
+}

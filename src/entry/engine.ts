@@ -1,0 +1,113 @@
+import type { RgbImage } from "../image/pixels.js";
+import type { JanusConfig } from "../model/config.js";
+import type { ModelPlan } from "../model/plan.js";
+import { CONTROL_BYTES } from "../threads/control.js";
+import { Pool } from "../threads/pool.js";
+import type { WorkerHandle } from "../threads/protocol.js";
+import { createMemory } from "../wasm/memory.js";
+import type {
+  EncodeOutput,
+  GatherInput,
+  GatherOwn,
+  PackInput,
+  PROGRAMS,
+  ScatterInput,
+  ScatterOwn,
+  Setup,
+} from "./programs.js";
+
+type Floats = Float32Array<ArrayBuffer>;
+
+export interface EngineOptions {
+  readonly module: WebAssembly.Module;
+  readonly threads: number;
+  readonly config: JanusConfig;
+  readonly plan: ModelPlan;
+  readonly startWorker: () => WorkerHandle;
+}
+
+/**
+ * The caller's side of the programs: typed calls that run on every worker. All compute happens there, also with one thread.
+ *
+ * Arrays handed in are transferred where noted "given away"; arrays handed out belong to the caller.
+ */
+export class Engine {
+  readonly #pool: Pool;
+
+  private constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  /** Creates the memory (shared when there are several threads) and the workers. E_OOM when the host refuses the memory. */
+  static async start(options: EngineOptions): Promise<Engine> {
+    const { module, config, plan, threads } = options;
+    const memory = threads > 1 ? createMemory(plan.free, true) : undefined;
+    const own = memory || typeof SharedArrayBuffer === "undefined" ? undefined : new SharedArrayBuffer(CONTROL_BYTES);
+    const control = memory
+      ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
+      : new Int32Array(own ?? new ArrayBuffer(CONTROL_BYTES));
+    const setup: Setup = { module, memory, control: own, config, plan };
+    const { startWorker } = options;
+    return new Engine(await Pool.start({ count: threads, startWorker, control, setup }));
+  }
+
+  get threads(): number {
+    return this.#pool.size;
+  }
+
+  /** Packs a piece of a weight; returns how many of its elements are not finite. `bytes` is given away. */
+  async pack(input: PackInput, bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<number> {
+    const counts = await this.#run("pack", input, bytes, [bytes.buffer], signal);
+    return (counts as number[]).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** pixel_values f32 [3,S,S] of a picture, whose data is given away. */
+  async preprocess(picture: RgbImage, signal?: AbortSignal): Promise<Floats> {
+    const { width, height, data } = picture;
+    const [pixels] = await this.#run("preprocess", { width, height }, data, [data.buffer], signal);
+    return pixels as Floats;
+  }
+
+  /** image_features f32 [P,W] of pixel_values [3,S,S]. */
+  async encode(pixels: Float32Array, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
+    const [output] = await this.#run("encode", { taps }, pixels, [], signal);
+    return output as EncodeOutput;
+  }
+
+  /** image_embeds f32 [P,D] of image_features [P,W]. */
+  async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
+    const [embeds] = await this.#run("project", undefined, features, [], signal);
+    return embeds as Floats;
+  }
+
+  /** text_embeds f32 [rows,D] from stored rows of the token table, and how many of their elements are not finite. */
+  async embedTokens(
+    input: GatherInput,
+    own: GatherOwn,
+    signal?: AbortSignal,
+  ): Promise<{ embeds: Floats; bad: number }> {
+    const outputs = (await this.#run("embedTokens", input, own, [], signal)) as { bad: number; data?: Floats }[];
+    const embeds = outputs[0]?.data ?? new Float32Array(0);
+    return { embeds, bad: outputs.reduce((sum, output) => sum + output.bad, 0) };
+  }
+
+  /** Text rows with source rows put in at their index. */
+  async fuse(input: ScatterInput, own: ScatterOwn, signal?: AbortSignal): Promise<Floats> {
+    const [fused] = await this.#run("fuse", input, own, [], signal);
+    return fused as Floats;
+  }
+
+  dispose(): Promise<void> {
+    return this.#pool.dispose();
+  }
+
+  #run(
+    program: keyof typeof PROGRAMS,
+    input: unknown,
+    own: unknown,
+    transfer: readonly ArrayBuffer[],
+    signal?: AbortSignal,
+  ): Promise<unknown[]> {
+    return this.#pool.run(program, input, { own, transfer, signal });
+  }
+}

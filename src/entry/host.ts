@@ -1,0 +1,42 @@
+import type { PixelArray, RgbImage } from "../image/pixels.js";
+import type { SpecialTokens, TokenizerFiles, TokenizerOptions } from "../text/tokenizer.js";
+import type { WorkerHandle } from "../threads/protocol.js";
+import type { Variant } from "../wasm/variants.js";
+import type { WeightSource } from "../weights/source.js";
+
+/** A tokenizer that runs where it can be stopped. */
+export interface TokenizerHandle {
+  special(signal?: AbortSignal): Promise<SpecialTokens>;
+  encode(texts: readonly string[], signal?: AbortSignal): Promise<number[][]>;
+  dispose(): Promise<void>;
+}
+
+/** A source that holds something open. */
+export interface ModelSource extends WeightSource {
+  close(): Promise<void>;
+}
+
+/**
+ * A picture: a path, a URL (`file:` or `data:`), the bytes of a JPEG, PNG or WebP (as they are, or in a Blob), or its 8-bit RGB or RGBA
+ * pixels.
+ */
+export type ImageInput = string | URL | Blob | ArrayBufferLike | ArrayBufferView | PixelArray;
+
+/** What a host (Node, a browser, an edge worker) gives; everything else is the same everywhere. */
+export interface Host {
+  /** Name and version, as `node 20.20.2`. */
+  readonly engine: string;
+  /** V8 flags and the like that change how kernels run. */
+  readonly engineFlags: readonly string[];
+  /** What `threads: "auto"` becomes. */
+  availableThreads(): number;
+  /** The bytes of a variant's binary. */
+  binary(variant: Variant): Promise<Uint8Array<ArrayBuffer>>;
+  startWorker(): WorkerHandle;
+  openModel(model: string | WeightSource, signal?: AbortSignal): Promise<ModelSource>;
+  startTokenizer(files: TokenizerFiles, options: TokenizerOptions): TokenizerHandle;
+  /** Decodes a picture to packed RGB that the caller owns; `index` names it in errors when it has no path. */
+  decode(image: ImageInput, index: number, signal?: AbortSignal): Promise<RgbImage>;
+  /** Ends what decoding started. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,58 @@
+import type { StoredTensor } from "../weights/checkpoint.js";
+import type { WeightSource } from "../weights/source.js";
+import type { Host } from "./host.js";
+import { keptDType, openModel, planMemory } from "./load.js";
+
+/** What `janus inspect --json` prints. */
+export interface Inspection {
+  readonly layout: string;
+  readonly format: string;
+  readonly dtype: string;
+  readonly dims: Readonly<
+    Record<
+      | "imageSize"
+      | "patchSize"
+      | "tokens"
+      | "width"
+      | "blocks"
+      | "heads"
+      | "mlpWidth"
+      | "dim"
+      | "vocabRows"
+      | "maxPositions",
+      number
+    >
+  >;
+  readonly tensors: { readonly used: readonly StoredTensor[]; readonly skipped: readonly StoredTensor[] };
+  /** What one thread's run keeps in WebAssembly memory. */
+  readonly bytes: { readonly weights: number; readonly activations: number };
+  readonly warnings: readonly string[];
+}
+
+/** Opens a checkpoint, checks it as loading would, and says what it is. Reads headers and configuration alone. */
+export async function inspectModel(
+  host: Host,
+  model: string | WeightSource,
+  signal?: AbortSignal,
+): Promise<Inspection> {
+  const source = await host.openModel(model, signal);
+  try {
+    const opened = await openModel(source, signal);
+    const { config, checkpoint } = opened;
+    const plan = planMemory(opened, false, 1);
+    const names = new Set([...opened.bound.values()].flatMap((tensor) => tensor.names));
+    const all = [...checkpoint.tensors.values()];
+    const { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions } = config;
+    return {
+      layout: checkpoint.layout,
+      format: checkpoint.format,
+      dtype: keptDType(plan),
+      dims: { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions },
+      tensors: { used: all.filter((t) => names.has(t.name)), skipped: all.filter((t) => !names.has(t.name)) },
+      bytes: { weights: plan.weightBytes, activations: plan.activationBytes },
+      warnings: config.warnings,
+    };
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,37 @@
+/** janus-wasm for Node. */
+import type { WeightSource } from "../../weights/source.js";
+import { JanusModel } from "../janus.js";
+import type { LoadOptions } from "../options.js";
+import { nodeHost } from "./host.js";
+
+/**
+ * Loads models: `const janus = await Janus.load("models/demo")`.
+ *
+ * @example
+ * const janus = await Janus.load("models/demo");
+ * const out = await janus.embed({ question: "What is in the image?", images: ["scene.png"] });
+ * out.inputsEmbeds; // { type: "float32", dims: [1, T, D], data: Float32Array }
+ * await janus.dispose();
+ */
+export const Janus = {
+  /** A checkpoint directory or a WeightSource, ready to embed. JanusError E_CONFIG, E_FORMAT, E_NUMERIC, E_OOM and others by design. */
+  load(model: string | WeightSource, options: LoadOptions = {}): Promise<JanusModel> {
+    return JanusModel.load(nodeHost(), model, options);
+  },
+};
+
+/** A loaded model. */
+export type Janus = JanusModel;
+
+export type { ErrorCode, ErrorOrigin } from "../../errors.js";
+export { JanusError } from "../../errors.js";
+export type { JanusConfig } from "../../model/config.js";
+export type { Tensor, TensorType } from "../../tensor.js";
+export type { WeightSource } from "../../weights/source.js";
+export type { ImageInput } from "../host.js";
+export type { CallOptions, EmbedResult, FuseInputs, ModelInputs, Stages, Timings } from "../janus.js";
+export type { DTypeOption, LoadOptions, ProgressEvent } from "../options.js";
+export type { EmbedRequest, Prepared } from "../prepare.js";
+export type { Runtime } from "../start.js";
+export { directorySource } from "./directory.js";
+export { writeSafetensors } from "./write-safetensors.js";

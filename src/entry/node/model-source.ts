@@ -1,0 +1,54 @@
+import { stat } from "node:fs/promises";
+import { JanusError, quote } from "../../errors.js";
+import type { WeightSource } from "../../weights/source.js";
+import type { ModelSource } from "../host.js";
+import { directorySource } from "./directory.js";
+
+/** `owner/name`, with a revision: what a model hub calls a checkpoint. */
+const HUB_ID = /^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/;
+
+/**
+ * The storage that `--model` names: an existing path wins, then a URL, then a hub id; what begins with `/` or `.` is never a hub id.
+ * A WeightSource of the caller's own is used as it is, and stays the caller's to close.
+ */
+export async function openModelSource(model: string | WeightSource, signal?: AbortSignal): Promise<ModelSource> {
+  signal?.throwIfAborted();
+  if (typeof model !== "string") return borrowed(model);
+  const found = await stat(model).catch(() => undefined);
+  if (found?.isDirectory()) return directorySource(model);
+  if (found) {
+    throw new JanusError(
+      "E_IO",
+      `opening ${quote(model)}: expected a checkpoint directory, got a file; name the directory it lies in`,
+      {
+        origin: "model",
+      },
+    );
+  }
+  if (/^https?:\/\//i.test(model)) {
+    throw new JanusError(
+      "E_UNSUPPORTED",
+      `opening ${quote(model)}: URLs are not read yet; download the checkpoint and name its directory`,
+    );
+  }
+  if (HUB_ID.test(model) && !/^[./]/.test(model)) {
+    throw new JanusError(
+      "E_UNSUPPORTED",
+      `opening ${quote(model)}: no such directory, and hub ids are not read yet; download the checkpoint and name its directory`,
+    );
+  }
+  throw new JanusError("E_IO", `opening ${quote(model)}: no such directory; name a checkpoint directory`, {
+    origin: "model",
+  });
+}
+
+function borrowed(source: WeightSource): ModelSource {
+  const { readInto } = source;
+  return {
+    label: source.label,
+    size: (path, signal) => source.size(path, signal),
+    read: (path, offset, length, signal) => source.read(path, offset, length, signal),
+    ...(readInto && { readInto: readInto.bind(source) }),
+    close: async () => {},
+  };
+}

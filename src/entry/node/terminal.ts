@@ -1,0 +1,82 @@
+/** Where the command line meets its process: arguments, results on stdout, everything else on stderr, one exit status, Ctrl-C. */
+import process from "node:process";
+import { JanusError } from "../../errors.js";
+
+/** Progress is redrawn at most this often: enough to look alive, too little to cost anything. */
+const REDRAW_MS = 100;
+const BAR_WIDTH = 30;
+
+export function commandLine(): readonly string[] {
+  return process.argv;
+}
+
+/** One line of a result. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** One line that is not a result. */
+export function printNote(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** The status the process will exit with when it has nothing left to do. */
+export function setExitStatus(status: number): void {
+  process.exitCode = status;
+}
+
+/** Ends the process now. */
+export function exit(status: number): never {
+  process.exit(status);
+}
+
+export interface ProgressBar {
+  update(done: number, total: number): void;
+  /** Takes the bar off the screen. */
+  end(): void;
+}
+
+/** A progress bar on stderr when that is a terminal; otherwise nothing at all. */
+export function progressBar(label: string): ProgressBar {
+  if (!process.stderr.isTTY) return { update: () => {}, end: () => {} };
+  let drawn = Number.NEGATIVE_INFINITY;
+  return {
+    update(done, total) {
+      if (performance.now() - drawn < REDRAW_MS) return;
+      drawn = performance.now();
+      const share = total > 0 ? Math.min(1, done / total) : 1;
+      const filled = Math.round(share * BAR_WIDTH);
+      const bar = "#".repeat(filled).padEnd(BAR_WIDTH, ".");
+      process.stderr.write(`\r\x1b[2K${label} ${bar} ${Math.floor(share * 100)} %`);
+    },
+    end: () => process.stderr.write("\r\x1b[2K"),
+  };
+}
+
+/** Largest resident set of this process so far, in bytes (the picture decoder is a process of its own and not in it). */
+export function peakMemoryBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** The reason of an abort by a signal of the terminal. */
+export class Interrupted extends Error {}
+
+/** Aborts on the first Ctrl-C or SIGTERM; the second ends the process at once. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(new Interrupted(`interrupted by ${name}`));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return controller.signal;
+}
+
+/** A closed pipe (`| head`) ends the process quietly, as Unix tools do. */
+export function endQuietlyOnClosedPipe(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw new JanusError("E_IO", `writing to stdout: ${error.message}`, { origin: "output" });
+  });
+}

@@ -1,0 +1,49 @@
+import { JanusError, quote } from "../errors.js";
+
+/** How weights are kept: as stored, widened to f32, or (not yet) in 8 bits. */
+export type DTypeOption = "auto" | "fp32" | "int8";
+
+/** Progress of loading, named as transformers.js names it. */
+export type ProgressEvent =
+  | { readonly status: "initiate"; readonly file: string }
+  | {
+      readonly status: "progress";
+      readonly file: string;
+      readonly progress: number;
+      readonly loaded: number;
+      readonly total: number;
+    }
+  | { readonly status: "done"; readonly file: string }
+  | { readonly status: "ready" };
+
+export interface LoadOptions {
+  /** `"auto"`: the checkpoint's own precision. `"fp32"`: widened; twice the memory of bf16, the same numbers. */
+  readonly dtype?: DTypeOption;
+  /** 1 to 64, also above the core count; `"auto"`: what the host grants. */
+  readonly threads?: "auto" | number;
+  /** `"auto"`: the fastest that this engine runs. An asked-for variant is never replaced: E_UNSUPPORTED. */
+  readonly variant?: "auto" | "simd" | "relaxed";
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: ProgressEvent) => void;
+}
+
+const MAX_THREADS = 64;
+const DTYPES: readonly unknown[] = ["auto", "fp32", "int8"];
+const VARIANT_CHOICES: readonly unknown[] = ["auto", "simd", "relaxed"];
+
+/** Checks the options that come from outside. E_USAGE names the option, what it takes and what it got. */
+export function checkLoadOptions(options: LoadOptions): void {
+  const { dtype = "auto", threads = "auto", variant = "auto" } = options;
+  if (!DTYPES.includes(dtype)) throw usage("dtype", "auto, fp32 or int8", dtype);
+  if (dtype === "int8") {
+    throw new JanusError("E_UNSUPPORTED", "loading: dtype int8 is not built yet; use auto or fp32");
+  }
+  if (!VARIANT_CHOICES.includes(variant)) throw usage("variant", "auto, simd or relaxed", variant);
+  if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
+    throw usage("threads", `auto or a whole number from 1 to ${MAX_THREADS}`, threads);
+  }
+}
+
+function usage(option: string, expected: string, got: unknown): JanusError {
+  return new JanusError("E_USAGE", `loading: ${option} must be ${expected}, got ${quote(got)}`, { origin: "usage" });
+}

@@ -1,0 +1,93 @@
+import { JanusError } from "../errors.js";
+import type { Tensor } from "../tensor.js";
+import { batchify } from "../text/batch.js";
+import type { PromptRequest } from "../text/request.js";
+import { renderRequests } from "../text/request.js";
+import type { Host, ImageInput, TokenizerHandle } from "./host.js";
+import type { OpenModel } from "./load.js";
+import { readFile } from "./load.js";
+
+/** What to embed: a question about images, a prompt taken verbatim, or a conversation. */
+export type EmbedRequest = PromptRequest<ImageInput>;
+
+/** Requests as one left-padded batch. */
+export interface Prepared {
+  /** Prompts as they were tokenized, before placeholders were expanded (upstream's `sft_format`). */
+  readonly prompts: readonly string[];
+  /** int64 [B,T] */
+  readonly inputIds: Tensor<"int64">;
+  /** int64 [B,T] */
+  readonly attentionMask: Tensor<"int64">;
+  /** bool [B,T] */
+  readonly imagesSeqMask: Tensor<"bool">;
+  /** bool [B,N,P] */
+  readonly imagesEmbMask: Tensor<"bool">;
+  /** The pictures of every row, in the order of their placeholders. */
+  readonly images: readonly (readonly ImageInput[])[];
+}
+
+/** The most a tokenizer file may hold: eight times DeepSeek's. */
+const TOKENIZER_BYTES = 64 << 20;
+
+/** Renders, tokenizes, expands and batches: VLChatProcessor without its images. The tokenizer is started by the first prompt. */
+export class Preparer {
+  readonly #host: Host;
+  readonly #model: OpenModel;
+  #tokenizer: TokenizerHandle | undefined;
+
+  constructor(host: Host, model: OpenModel) {
+    this.#host = host;
+    this.#model = model;
+  }
+
+  /** One request or several (one batch; an empty list is a batch of none). E_PROMPT, E_CONFIG or E_UNSUPPORTED. */
+  async prepare(requests: EmbedRequest | readonly EmbedRequest[], signal?: AbortSignal): Promise<Prepared> {
+    const list = Array.isArray(requests) ? requests : [requests];
+    const { family, processor, tokens, maxPositions } = this.#model.config;
+    const tokenizer = await this.#start(signal);
+    const special = await tokenizer.special(signal);
+    const rows =
+      list.length === 0
+        ? []
+        : renderRequests(list, {
+            family,
+            imageTag: special.imageTag,
+            proRoles: special.proRoles,
+            sftFormat: processor.sftFormat,
+            systemPrompt: processor.systemPrompt,
+          });
+    const prompts = rows.map((row) => row.prompt);
+    const ids = await tokenizer.encode(prompts, signal);
+    const batch = batchify(
+      rows.map((row, b) => ({ ids: ids[b] ?? [], images: row.images.length })),
+      special,
+      { tokensPerImage: tokens, maxPositions },
+    );
+    return { ...batch, prompts, images: rows.map((row) => row.images as readonly ImageInput[]) };
+  }
+
+  async dispose(): Promise<void> {
+    await this.#tokenizer?.dispose();
+  }
+
+  async #start(signal?: AbortSignal): Promise<TokenizerHandle> {
+    if (this.#tokenizer) return this.#tokenizer;
+    const { source, config } = this.#model;
+    const read = (path: string): Promise<Uint8Array | undefined> => readFile(source, path, TOKENIZER_BYTES, signal);
+    const tokenizerJson = await read("tokenizer.json");
+    if (!tokenizerJson) {
+      throw new JanusError(
+        "E_CONFIG",
+        `${source.label}: tokenizer.json is missing; a prompt needs it (encode and --inputs do not)`,
+      );
+    }
+    const files = {
+      tokenizerJson,
+      tokenizerConfig: await read("tokenizer_config.json"),
+      specialTokensMap: await read("special_tokens_map.json"),
+    };
+    const { imageTag } = config.processor;
+    this.#tokenizer = this.#host.startTokenizer(files, { imageTag, vocabRows: config.vocabRows });
+    return this.#tokenizer;
+  }
+}

@@ -1,0 +1,193 @@
+import type { PreprocessConfig } from "../image/preprocess.js";
+import { preprocessPicture } from "../image/preprocess.js";
+import { projectImage } from "../model/aligner.js";
+import type { JanusConfig } from "../model/config.js";
+import type { ModelPlan, Placement } from "../model/plan.js";
+import { encodeImage } from "../model/vision.js";
+import type { OpContext } from "../ops/context.js";
+import { offset } from "../ops/context.js";
+import { gather } from "../ops/gather.js";
+import { countNonFinite, packWeights, widen } from "../ops/pack.js";
+import { scatter } from "../ops/scatter.js";
+import { CONTROL_BYTES } from "../threads/control.js";
+import type { Program, Reply } from "../threads/serve.js";
+import { Team } from "../threads/team.js";
+import type { Pointer, Storage } from "../wasm/abi.js";
+import { NULL, STORAGE_BYTES } from "../wasm/abi.js";
+import { instantiateKernels } from "../wasm/instantiate.js";
+import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
+
+/** What every worker is started with; must survive a structured clone. */
+export interface Setup {
+  readonly module: WebAssembly.Module;
+  /** Absent when there is a single worker, which then owns a memory that is not shared. */
+  readonly memory: WebAssembly.Memory | undefined;
+  /** Control block of a single worker; with shared memory it lies at plan.control. */
+  readonly control: SharedArrayBuffer | undefined;
+  readonly config: JanusConfig;
+  readonly plan: ModelPlan;
+}
+
+/** A worker's context: kernels over the one memory, its team, the model's blueprint and addresses. */
+export interface ModelContext extends OpContext {
+  readonly config: JanusConfig;
+  readonly plan: ModelPlan;
+}
+
+/** Builds a worker's context. */
+export function startModel(setup: Setup, index: number, count: number): ModelContext {
+  const { plan } = setup;
+  const memory = setup.memory ?? createMemory(plan.free, false);
+  const kernels = instantiateKernels(setup.module, memory);
+  const control = setup.memory
+    ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
+    : new Int32Array(setup.control ?? new ArrayBuffer(CONTROL_BYTES));
+  const team = new Team(index, count, control, () => kernels.barrier(setup.memory ? plan.control : NULL, count));
+  const scratch = offset(plan.scratch, index * plan.scratchBytes, 1);
+  return { kernels, memory, team, scratch, config: setup.config, plan };
+}
+
+export interface PackInput {
+  readonly placement: Placement;
+  /** First row of a matrix (a column of its layer's panels), or first element of a vector. */
+  readonly first: number;
+  /** Rows, or elements, in this piece. */
+  readonly count: number;
+  readonly stored: Storage;
+  readonly bytes: number;
+}
+
+/** Takes a piece of a stored tensor to its place; each worker's output is the number of non-finite elements in its share. */
+const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array): Reply => {
+  const { placement, first, count, stored } = input;
+  const arena = new Arena(x.plan.free);
+  const staged = arena.take(input.bytes);
+  const elements = input.bytes / STORAGE_BYTES[stored];
+  const widened = arena.take(placement.kind === "panels" && placement.wide ? elements * 4 : 0);
+  if (x.team.leads) {
+    ensureMemory(x.memory, arena.end);
+    u8(x.memory, staged, own.length).set(own);
+  }
+  x.team.barrier();
+  const output = countNonFinite(x, staged, stored, elements);
+  if (placement.kind === "vector") widen(x, offset(placement.at, first), staged, stored, count);
+  else packWeights(x, placement.at, staged, widened, placement.k, stored, placement.wide, first, count);
+  return { output };
+};
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Packed RGB u8 in, pixel_values f32 [3,S,S] out. */
+const preprocess: Program<ModelContext> = (x, input: PictureSize, own: Uint8Array | undefined): Reply | undefined => {
+  const { pixels } = x.plan.activations;
+  const config: PreprocessConfig = x.config.preprocess;
+  preprocessPicture(x, config, input, own, pixels, new Arena(x.plan.free));
+  return answer(x, pixels, 3 * config.imageSize ** 2);
+};
+
+export interface EncodeOutput {
+  readonly features: Float32Array<ArrayBuffer>;
+  /** Tapped stages in order; empty unless asked for. */
+  readonly stages: readonly (readonly [string, Float32Array<ArrayBuffer>])[];
+}
+
+/** pixel_values f32 [3,S,S] in, image_features f32 [P,W] out. */
+const encode: Program<ModelContext> = (x, input: { readonly taps: boolean }, own: Float32Array): Reply | undefined => {
+  const a = x.plan.activations;
+  const count = x.config.tokens * x.config.width;
+  if (x.team.leads) f32(x.memory, a.pixels, own.length).set(own);
+  x.team.barrier();
+  const stages: [string, Float32Array<ArrayBuffer>][] = [];
+  // The leader copies a stage while the others start the next op, which reads it and writes elsewhere.
+  const tap = (stage: string, at: Pointer): number => stages.push([stage, f32(x.memory, at, count).slice()]);
+  encodeImage(x, x.config, x.plan.weights, a, input.taps && x.team.leads ? tap : undefined);
+  if (!x.team.leads) return undefined;
+  const output: EncodeOutput = { features: f32(x.memory, a.normed, count).slice(), stages };
+  return { output, transfer: [output.features.buffer, ...stages.map(([, data]) => data.buffer)] };
+};
+
+/** image_features f32 [P,W] in, image_embeds f32 [P,D] out. */
+const project: Program<ModelContext> = (x, _input: undefined, own: Float32Array): Reply | undefined => {
+  const a = x.plan.activations;
+  if (x.team.leads) f32(x.memory, a.normed, own.length).set(own);
+  x.team.barrier();
+  const embeds = projectImage(x, x.config, x.plan.weights, a);
+  return answer(x, embeds, x.config.tokens * x.config.dim);
+};
+
+export interface GatherInput {
+  readonly rows: number;
+  readonly distinct: number;
+  readonly storage: Storage;
+}
+
+export interface GatherOwn {
+  /** Stored rows [distinct, D]. */
+  readonly table: Uint8Array;
+  /** For every output row its row of the table, [rows]. */
+  readonly index: Int32Array;
+}
+
+/** Stored rows of the token table in, text_embeds f32 [rows,D] out; NaN or infinite elements in the first output of each worker. */
+const embedTokens: Program<ModelContext> = (x, input: GatherInput, own: GatherOwn): Reply => {
+  const { dim } = x.config;
+  const arena = new Arena(x.plan.free);
+  const table = arena.take(input.distinct * dim * STORAGE_BYTES[input.storage]);
+  const index = arena.take(input.rows * 4);
+  const embeds = arena.take(input.rows * dim * 4);
+  if (x.team.leads) {
+    ensureMemory(x.memory, arena.end);
+    u8(x.memory, table, own.table.length).set(own.table);
+    i32(x.memory, index, input.rows).set(own.index);
+  }
+  x.team.barrier();
+  const bad = countNonFinite(x, table, input.storage, input.distinct * dim);
+  gather(x, embeds, table, index, dim, input.storage, input.rows);
+  const data = x.team.leads ? f32(x.memory, embeds, input.rows * dim).slice() : undefined;
+  return { output: { bad, data }, transfer: data ? [data.buffer] : [] };
+};
+
+export interface ScatterInput {
+  readonly rows: number;
+  readonly sources: number;
+}
+
+export interface ScatterOwn {
+  /** f32 [rows,D], overwritten at `index`. */
+  readonly text: Float32Array;
+  /** f32 [sources,D]. */
+  readonly source: Float32Array;
+  /** For every source its row of the text, [sources]. */
+  readonly index: Int32Array;
+}
+
+/** Text rows with the image rows put in their slots. */
+const fuse: Program<ModelContext> = (x, input: ScatterInput, own: ScatterOwn): Reply | undefined => {
+  const { dim } = x.config;
+  const arena = new Arena(x.plan.free);
+  const text = arena.take(input.rows * dim * 4);
+  const source = arena.take(input.sources * dim * 4);
+  const index = arena.take(input.sources * 4);
+  if (x.team.leads) {
+    ensureMemory(x.memory, arena.end);
+    f32(x.memory, text, own.text.length).set(own.text);
+    f32(x.memory, source, own.source.length).set(own.source);
+    i32(x.memory, index, input.sources).set(own.index);
+  }
+  x.team.barrier();
+  scatter(x, text, source, index, dim, input.sources);
+  return answer(x, text, input.rows * dim);
+};
+
+/** The leader's copy of a result, handed over to the caller. */
+function answer(x: ModelContext, at: Pointer, count: number): Reply | undefined {
+  if (!x.team.leads) return undefined;
+  const output = f32(x.memory, at, count).slice();
+  return { output, transfer: [output.buffer] };
+}
+
+/** Every program a worker knows, by the name the caller uses. */
+export const PROGRAMS = { pack, preprocess, encode, project, embedTokens, fuse } as const;

@@ -1,0 +1,100 @@
+import type { Variant } from "../wasm/variants.js";
+import type { WeightSource } from "../weights/source.js";
+import { Engine } from "./engine.js";
+import type { Host } from "./host.js";
+import type { OpenModel } from "./load.js";
+import { keptDType, openModel, planMemory } from "./load.js";
+import type { LoadOptions } from "./options.js";
+import { checkLoadOptions } from "./options.js";
+import { chooseVariant } from "./variant.js";
+import { loadWeights } from "./weights.js";
+
+/** What runs, and why: `janus.runtime`. */
+export interface Runtime {
+  readonly variant: Variant;
+  readonly threads: number;
+  /** The precision the matrices are kept in. */
+  readonly dtype: "fp32" | "bf16" | "fp16" | "int8";
+  /** Rows x columns of the register tile. */
+  readonly tile: string;
+  /** Whether a multiply-add rounds once. */
+  readonly fma: boolean;
+  /** What the relaxed 8-bit dot does on this engine: exact (unsigned or signed), saturating, or absent from the variant. */
+  readonly dot8: string;
+  readonly engine: string;
+  readonly engineFlags: readonly string[];
+  /** Bytes of weights in memory. */
+  readonly weightBytes: number;
+  /** What was not as asked or expected, in words. */
+  readonly notes: readonly string[];
+}
+
+export interface StartedModel {
+  readonly model: OpenModel;
+  readonly engine: Engine;
+  readonly runtime: Runtime;
+  /** Closes the source and ends what the host started. */
+  readonly close: () => Promise<void>;
+}
+
+/** Opens a checkpoint, chooses a binary, starts the workers and loads the weights; on any error nothing is left running. */
+export async function startModel(
+  host: Host,
+  model: string | WeightSource,
+  options: LoadOptions,
+): Promise<StartedModel> {
+  checkLoadOptions(options);
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const source = await host.openModel(model, signal);
+  let engine: Engine | undefined;
+  try {
+    onProgress?.({ status: "initiate", file: source.label });
+    const opened = await openModel(source, signal);
+    const asked = options.threads ?? "auto";
+    const threads = asked === "auto" ? host.availableThreads() : asked;
+    const chosen = await chooseVariant(host, options.variant ?? "auto", threads);
+    const plan = planMemory(opened, options.dtype === "fp32", threads);
+    const { module } = chosen;
+    const { config } = opened;
+    engine = await Engine.start({ module, threads, config, plan, startWorker: host.startWorker });
+    const total = storedBytes(opened);
+    const onBytes = (loaded: number): void =>
+      onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
+    await loadWeights(engine, opened.checkpoint, opened.bound, plan.placements, onBytes, signal);
+    onProgress?.({ status: "done", file: source.label });
+    const runtime: Runtime = {
+      variant: chosen.variant,
+      threads,
+      dtype: keptDType(plan),
+      tile: chosen.tile,
+      fma: chosen.fma,
+      dot8: chosen.dot8,
+      engine: host.engine,
+      engineFlags: host.engineFlags,
+      weightBytes: plan.weightBytes,
+      notes: [...chosen.notes, ...config.warnings],
+    };
+    onProgress?.({ status: "ready" });
+    const close = async (): Promise<void> => {
+      await source.close();
+      await host.dispose();
+    };
+    return { model: opened, engine, runtime, close };
+  } catch (error) {
+    await engine?.dispose();
+    await source.close();
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/** Bytes that loading reads: every tensor in use but the token table. */
+function storedBytes(model: OpenModel): number {
+  let total = 0;
+  for (const [role, tensor] of model.bound) {
+    if (role === "embed_tokens.weight") continue;
+    total += tensor.shape.reduce((product, d) => product * d, tensor.dtype === "F32" ? 4 : 2);
+  }
+  return total;
+}

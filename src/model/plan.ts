@@ -1,0 +1,182 @@
+import { attentionScratch, keyPanelElements, valuePanelElements } from "../ops/attention.js";
+import type { Linear } from "../ops/gemm.js";
+import { LINEAR_SCRATCH_BYTES } from "../ops/gemm.js";
+import type { Norm } from "../ops/layernorm.js";
+import type { Pointer, Storage } from "../wasm/abi.js";
+import { PANEL, panelElements, roundUp, STORAGE_BYTES } from "../wasm/abi.js";
+import { Arena } from "../wasm/memory.js";
+import { ARENA_BASE } from "../wasm/probe.js";
+import type { JanusConfig } from "./config.js";
+
+/** One transformer block's weights, named as in siglip_vit.py. */
+export interface BlockWeights {
+  readonly norm1: Norm;
+  readonly qkv: Linear;
+  readonly proj: Linear;
+  readonly norm2: Norm;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+}
+
+/** Every weight of the tower and the aligner, bound to an address. */
+export interface Weights {
+  readonly patchEmbed: Linear;
+  readonly posEmbed: Pointer;
+  readonly blocks: readonly BlockWeights[];
+  readonly norm: Norm;
+  readonly aligner: readonly Linear[];
+}
+
+/**
+ * Activations of one image; images are encoded one after another. Buffers that are never alive together share memory: patches before the
+ * first block, the attention's, the MLP's, the aligner's.
+ */
+export interface Activations {
+  /** f32 [3,S,S] */
+  readonly pixels: Pointer;
+  /** f32 [P, 3*patch*patch] */
+  readonly patches: Pointer;
+  /** f32 [P,W]: the residual stream. */
+  readonly stream: Pointer;
+  /** f32 [P,W]: what a norm gives; after the last one, image_features. */
+  readonly normed: Pointer;
+  /** f32 [P,3W] */
+  readonly qkv: Pointer;
+  /** Key and value panels of all heads. */
+  readonly keys: Pointer;
+  readonly values: Pointer;
+  /** f32 [P,W]: the heads' outputs, side by side. */
+  readonly mixed: Pointer;
+  /** f32 [P,M] */
+  readonly hidden: Pointer;
+  /** f32 [P,D], twice: aligner layers write one and read the other. */
+  readonly embeds: readonly [Pointer, Pointer];
+}
+
+/** Where one stored tensor goes. `columns` is the first column in its layer's panels. */
+export type Placement =
+  | { readonly role: string; readonly kind: "panels"; readonly at: Pointer; readonly k: number; readonly wide: boolean }
+  | { readonly role: string; readonly kind: "vector"; readonly at: Pointer };
+
+/** The whole memory of a model: plain data, the same on every worker. */
+export interface ModelPlan {
+  readonly weights: Weights;
+  readonly activations: Activations;
+  /** In execution order. */
+  readonly placements: readonly Placement[];
+  readonly control: Pointer;
+  readonly scratch: Pointer;
+  readonly scratchBytes: number;
+  /** First byte after everything planned: pictures, sequences and what is being loaded use what follows, growing the memory. */
+  readonly free: Pointer;
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+}
+
+/** How a matrix is stored in the checkpoint, and whether it is widened to f32 panels (dtype "fp32") or kept. */
+export interface MatrixStorage {
+  readonly stored: Storage;
+  readonly panels: Storage;
+}
+
+/** Lays out control block, weights in execution order, activations and the workers' scratch. E_OOM beyond 4 GiB. */
+export function planModel(
+  config: JanusConfig,
+  storage: (role: string) => MatrixStorage,
+  threads: number,
+  controlBytes: number,
+): ModelPlan {
+  const arena = new Arena(ARENA_BASE);
+  const control = arena.take(controlBytes);
+  const weightsBegin = arena.end;
+  const placements: Placement[] = [];
+  const vector = (role: string, count: number): Pointer => {
+    const at = arena.take(roundUp(count, PANEL) * 4);
+    placements.push({ role, kind: "vector", at });
+    return at;
+  };
+  const linear = (role: string, columns: number, k: number): Linear => {
+    const { stored, panels: kept } = storage(`${role}.weight`);
+    const panels = arena.take(panelElements(columns, k) * STORAGE_BYTES[kept]);
+    placements.push({ role: `${role}.weight`, kind: "panels", at: panels, k, wide: kept !== stored });
+    return { panels, bias: vector(`${role}.bias`, columns), columns, k, storage: kept };
+  };
+  const norm = (role: string): Norm => ({
+    weight: vector(`${role}.weight`, config.width),
+    bias: vector(`${role}.bias`, config.width),
+    width: config.width,
+    eps: config.layerNormEps,
+  });
+
+  const patchEmbed = linear("patch_embed", config.width, 3 * config.patchSize ** 2);
+  const posEmbed = vector("pos_embed", config.tokens * config.width);
+  const blocks: BlockWeights[] = [];
+  for (let n = 0; n < config.blocks; n++) {
+    blocks.push({
+      norm1: norm(`blocks.${n}.norm1`),
+      qkv: linear(`blocks.${n}.qkv`, 3 * config.width, config.width),
+      proj: linear(`blocks.${n}.proj`, config.width, config.width),
+      norm2: norm(`blocks.${n}.norm2`),
+      fc1: linear(`blocks.${n}.fc1`, config.mlpWidth, config.width),
+      fc2: linear(`blocks.${n}.fc2`, config.width, config.mlpWidth),
+    });
+  }
+  const finalNorm = norm("norm");
+  const aligner: Linear[] = [];
+  for (let n = 0; n < config.aligner.depth; n++) {
+    aligner.push(linear(`aligner.layers.${n}`, config.dim, n === 0 ? config.width : config.dim));
+  }
+
+  const activationsBegin = arena.end;
+  const activations = planActivations(arena, config);
+  const shape = { tokens: config.tokens, heads: config.heads, headWidth: config.headWidth };
+  const scratchBytes = roundUp(Math.max(LINEAR_SCRATCH_BYTES, attentionScratch(shape)), 64);
+  const scratch = arena.take(scratchBytes * threads);
+  return {
+    weights: { patchEmbed, posEmbed, blocks, norm: finalNorm, aligner },
+    activations,
+    placements,
+    control,
+    scratch,
+    scratchBytes,
+    free: arena.end,
+    weightBytes: activationsBegin - weightsBegin,
+    activationBytes: arena.end - activationsBegin,
+  };
+}
+
+function planActivations(arena: Arena, config: JanusConfig): Activations {
+  const { tokens, width, dim } = config;
+  const shape = { tokens, heads: config.heads, headWidth: config.headWidth };
+  const stream = arena.take(tokens * width * 4);
+  const normed = arena.take(tokens * width * 4);
+  const base = arena.end;
+  let end: number = base;
+  /** A group of buffers alive together, laid over the other groups. */
+  const group = (): ((elements: number) => Pointer) => {
+    const overlay = new Arena(base);
+    return (count) => {
+      const at = overlay.take(count * 4);
+      end = Math.max(end, overlay.end);
+      return at;
+    };
+  };
+  const patching = group();
+  const attending = group();
+  const feeding = group();
+  const aligning = group();
+  const planned = {
+    stream,
+    normed,
+    pixels: patching(3 * config.imageSize ** 2),
+    patches: patching(tokens * 3 * config.patchSize ** 2),
+    qkv: attending(tokens * 3 * width),
+    keys: attending(keyPanelElements(shape)),
+    values: attending(valuePanelElements(shape)),
+    mixed: attending(tokens * width),
+    hidden: feeding(tokens * config.mlpWidth),
+    embeds: [aligning(tokens * dim), aligning(tokens * dim)] as const,
+  };
+  arena.take(end - base);
+  return planned;
+}
