@@ -20,7 +20,7 @@ const FOLDERS = [
   "src/ops",
   "src/wasm",
   "src/cli",
-  "golden",
+  "acceptance",
 ];
 const SUITE_TIMEOUT_MS = 600_000;
 const ENGINES_FOLDER = `${ROOT}.ci/engines`;
