@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { writeSafetensors } from "#dist/entry/node/write-safetensors.js";
+import { encodeTensors } from "#dist/weights/encode-tensors.js";
+import { rejects } from "../../../support/rejection.js";
+import { inScratch } from "../../../support/scratch.js";
+
+const test = suite("entry/node/write-safetensors");
+const tensors = { x: { type: "float32", dims: [2], data: Float32Array.of(1, 2) } } as const;
+
+test("the file is the encoded tensors, its size is returned", () =>
+  inScratch(async (folder) => {
+    const path = join(folder, "out.safetensors");
+    const metadata = { format: "pt" };
+    const { bytes, chunks } = encodeTensors(Object.entries(tensors), metadata);
+    assert.is(await writeSafetensors(path, tensors, { metadata }), bytes);
+    assert.is(Buffer.compare(readFileSync(path), Buffer.concat(chunks)), 0);
+  }));
+
+test("force, the signal and a wrong shape reach it", () =>
+  inScratch(async (folder) => {
+    const path = join(folder, "out.safetensors");
+    writeFileSync(path, "earlier");
+    await rejects(writeSafetensors(path, tensors), "E_USAGE", /exists/);
+    const wrong = { x: { ...tensors.x, dims: [3] } };
+    await rejects(writeSafetensors(path, wrong, { force: true }), "E_SHAPE", /"x"/);
+    const aborted = writeSafetensors(path, tensors, { force: true, signal: AbortSignal.abort("stopped") });
+    assert.is(await aborted.catch((error) => error), "stopped");
+    assert.is(readFileSync(path, "utf8"), "earlier");
+    await writeSafetensors(path, tensors, { force: true });
+    assert.not.match(readFileSync(path, "latin1"), /earlier/);
+    assert.equal(readdirSync(folder), ["out.safetensors"]);
+  }));
+
+test.run();
