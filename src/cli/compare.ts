@@ -6,6 +6,7 @@ import { elements, shapeText } from "../tensor.js";
 import { dtypeBytes } from "../weights/dtype.js";
 import type { SafetensorsEntry } from "../weights/safetensors.js";
 import { widenBF16, widenF16 } from "../weights/widen.js";
+import { collect } from "./collect.js";
 import { type Bounds, DifferenceSum, differenceText, FLOAT32_BOUNDS, isWithin } from "./difference.js";
 
 export interface CompareOptions {
@@ -35,7 +36,7 @@ export function compareCommand(signal?: AbortSignal): Command {
     .option("--max-rel <x>", "largest RMS-relative difference", atLeastZero, FLOAT32_BOUNDS.maxRelative)
     .option("--max-abs <x>", "largest difference of an element, times RMS(B)", atLeastZero, FLOAT32_BOUNDS.maxAbs)
     .option("--min-cosine <x>", "smallest cosine of a row", cosine, FLOAT32_BOUNDS.minCosine)
-    .option("--only <name...>", "compare only these tensors")
+    .option("--only <name>", "compare only this tensor; may be given several times", collect)
     .action(
       async (
         actual: string,

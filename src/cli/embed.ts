@@ -3,11 +3,12 @@ import type { EmbedResult, ModelInputs, Stages, Timings } from "../entry/janus.j
 import { Janus } from "../entry/node/index.js";
 import { readConversation, readInputs, readRequests } from "../entry/node/input-files.js";
 import { refuseExisting } from "../entry/node/output.js";
-import { interruptSignal, peakMemoryBytes } from "../entry/node/terminal.js";
+import { peakMemoryBytes } from "../entry/node/terminal.js";
 import { writeSafetensors } from "../entry/node/write-safetensors.js";
 import type { EmbedRequest } from "../entry/prepare.js";
 import type { Tensor } from "../tensor.js";
-import { addModelOptions, collect, loadOptions, type ModelFlags, usage } from "./model-options.js";
+import { collect } from "./collect.js";
+import { addModelOptions, loadOptions, type ModelFlags, usage } from "./model-options.js";
 import { loadingBar } from "./progress.js";
 import { report } from "./report.js";
 
@@ -27,7 +28,7 @@ interface EmbedFlags extends ModelFlags {
 const KINDS = ["question", "prompt", "conversation", "requests", "inputs"] as const;
 
 /** `janus embed`: a question, prompt, conversation, batch of requests or recorded inputs to inputs_embeds and their masks. */
-export function embedCommand(): Command {
+export function embedCommand(signal: AbortSignal): Command {
   const command = new Command("embed").description("embed a prompt with its images: inputs_embeds and masks");
   return addModelOptions(command)
     .option("-q, --question <text>", "a question about the images, in the reference's own conversation")
@@ -39,10 +40,10 @@ export function embedCommand(): Command {
     .option("--system <text>", "system prompt instead of the checkpoint's; empty for none")
     .option("--stages", "write every stage, too")
     .requiredOption("-o, --output <file>", "safetensors file to write")
-    .action(run);
+    .action((flags) => run(flags, signal));
 }
 
-async function run(flags: EmbedFlags): Promise<void> {
+async function run(flags: EmbedFlags, signal: AbortSignal): Promise<void> {
   const kinds = KINDS.filter((kind) => flags[kind] !== undefined);
   if (kinds.length !== 1) {
     const got = kinds.length === 0 ? "none" : kinds.map((kind) => `--${kind}`).join(" and ");
@@ -57,7 +58,6 @@ async function run(flags: EmbedFlags): Promise<void> {
     throw usage("embed: --inputs holds its own pixel_values; leave --image out");
   }
   const started = performance.now();
-  const signal = interruptSignal();
   await refuseExisting(flags.output, flags.force === true);
   const requests = flags.inputs === undefined ? await readRequest(flags, signal) : undefined;
   const inputs = flags.inputs === undefined ? undefined : await readInputs(flags.inputs, signal);

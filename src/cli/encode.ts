@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import { Janus } from "../entry/node/index.js";
 import { refuseExisting } from "../entry/node/output.js";
-import { interruptSignal, peakMemoryBytes } from "../entry/node/terminal.js";
+import { peakMemoryBytes } from "../entry/node/terminal.js";
 import { writeSafetensors } from "../entry/node/write-safetensors.js";
-import { addModelOptions, collect, loadOptions, type ModelFlags, usage } from "./model-options.js";
+import { collect } from "./collect.js";
+import { addModelOptions, loadOptions, type ModelFlags, usage } from "./model-options.js";
 import { loadingBar } from "./progress.js";
 import { report } from "./report.js";
 
@@ -13,19 +14,18 @@ interface EncodeFlags extends ModelFlags {
 }
 
 /** `janus encode`: image_features [n,P,W] and image_embeds [n,P,D] of pictures, without prompt or tokenizer. */
-export function encodeCommand(): Command {
+export function encodeCommand(signal: AbortSignal): Command {
   const command = new Command("encode").description("encode pictures: image_features and image_embeds alone");
   return addModelOptions(command)
     .option("-i, --image <path>", "a picture; may be given several times", collect)
     .requiredOption("-o, --output <file>", "safetensors file to write")
-    .action(run);
+    .action((flags) => run(flags, signal));
 }
 
-async function run(flags: EncodeFlags): Promise<void> {
+async function run(flags: EncodeFlags, signal: AbortSignal): Promise<void> {
   const images = flags.image ?? [];
   if (images.length === 0) throw usage("encode: give at least one --image");
   const started = performance.now();
-  const signal = interruptSignal();
   await refuseExisting(flags.output, flags.force === true);
   const janus = await Janus.load(flags.model, { ...loadOptions(flags, signal), onProgress: loadingBar() });
   try {

@@ -1,17 +1,16 @@
 import { Command } from "commander";
 import { inspectModel } from "../entry/inspect.js";
 import { nodeHost } from "../entry/node/host.js";
-import { interruptSignal, print } from "../entry/node/terminal.js";
+import { print } from "../entry/node/terminal.js";
 
 /** `janus inspect`: what a checkpoint is, which tensors are used and skipped, what memory it needs. Reads headers alone. */
-export function inspectCommand(): Command {
+export function inspectCommand(signal: AbortSignal): Command {
   return new Command("inspect")
     .description("what a checkpoint is, the tensors used and skipped, the memory it needs")
     .requiredOption("-m, --model <model>", "checkpoint directory")
     .option("--json", "print one JSON object on stdout")
     .option("--verbose", "list every tensor; a stack trace with errors")
     .action(async (flags: { model: string; json?: boolean; verbose?: boolean }) => {
-      const signal = interruptSignal();
       const found = await inspectModel(nodeHost(), flags.model, signal);
       if (flags.json) {
         print(JSON.stringify(found));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { commandLine, endQuietlyOnClosedPipe, exit, print, printNote, setExitStatus } from "../entry/node/terminal.js";
+import { commandLine, endQuietlyOnClosedPipe, exit, interruptSignal, print, printNote, setExitStatus } from "../entry/node/terminal.js";
 import { packageVersion } from "../entry/node/version.js";
 import { compareCommand } from "./compare.js";
 import { doctorCommand } from "./doctor.js";
@@ -11,6 +11,7 @@ import { inspectCommand } from "./inspect.js";
 import { packCommand } from "./pack.js";
 import { synthesizeCommand } from "./synthesize.js";
 
+const signal = interruptSignal();
 const program = new Command("janus")
   .description("Janus vision encoding and embedding fusion: images and a prompt in, inputs_embeds out.")
   .version(packageVersion())
@@ -24,12 +25,12 @@ const program = new Command("janus")
   .showHelpAfterError(false);
 
 for (const command of [
-  embedCommand(),
-  encodeCommand(),
+  embedCommand(signal),
+  encodeCommand(signal),
   packCommand(),
-  inspectCommand(),
-  synthesizeCommand(),
-  compareCommand(),
+  inspectCommand(signal),
+  synthesizeCommand(signal),
+  compareCommand(signal),
   doctorCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

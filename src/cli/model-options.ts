@@ -38,11 +38,6 @@ function parseThreads(text: string): "auto" | number {
   return threads;
 }
 
-/** Collects the values of a flag that may be given several times. */
-export function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value];
-}
-
 /** E_USAGE with the way out. */
 export function usage(message: string): JanusError {
   return new JanusError("E_USAGE", message, { origin: "usage" });

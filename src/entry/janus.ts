@@ -163,14 +163,16 @@ export class JanusModel {
     options: CallOptions & { readonly allowNonFinite?: boolean } = {},
   ): Promise<Tensor<"float32">> {
     return this.#queue.run(async () => {
-      const { tokens, dim } = this.config;
+      const { dim } = this.config;
       const { textEmbeds, imageEmbeds, imagesSeqMask, imagesEmbMask } = inputs;
+      // The rule of the masks holds for any number of tokens per image, also one that this tower does not make.
+      const tokens = imagesEmbMask?.dims?.[2] ?? this.config.tokens;
       checkFloats("fuse", "text_embeds", textEmbeds, [null, null, dim]);
       const ids: Tensor<"int64"> = { type: "int64", dims: textEmbeds.dims.slice(0, 2), data: new BigInt64Array(0) };
       const pairing = pairSlots(ids, imagesSeqMask, imagesEmbMask, tokens);
       const embeds = usedEmbeds(imageEmbeds, imagesEmbMask, pairing, tokens, dim);
       if (!options.allowNonFinite) checkFinite("fuse", "image_embeds", embeds);
-      return fuseRows(this.#engine, textEmbeds, embeds, pairing, this.config, options.signal);
+      return fuseRows(this.#engine, textEmbeds, embeds, pairing, tokens, options.signal);
     }, options.signal);
   }
 
@@ -306,7 +308,7 @@ export class JanusModel {
     const imageEmbeds = stack(embeds, [embeds.length, tokens, dim]);
     return timed(timings, "fuse", async () => {
       const text = await embedTokenIds(this.#engine, this.#model, inputIds, signal);
-      const inputsEmbeds = await fuseRows(this.#engine, text, imageEmbeds.data, pairing, this.config, signal);
+      const inputsEmbeds = await fuseRows(this.#engine, text, imageEmbeds.data, pairing, tokens, signal);
       if (!taps) return { inputsEmbeds };
       const stages: Record<string, Tensor<"float32">> = {};
       for (const [stage, data] of tapped) stages[stage] = stack(data, [data.length, tokens, width]);

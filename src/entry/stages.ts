@@ -1,5 +1,4 @@
 import { JanusError } from "../errors.js";
-import type { JanusConfig } from "../model/config.js";
 import { readTableRows } from "../model/embedding.js";
 import type { Pairing } from "../model/fusion.js";
 import { distinctRows, tokenRows } from "../model/token-ids.js";
@@ -50,10 +49,10 @@ export async function fuseRows(
   /** f32 [n,P,D] of the images in `pairing.images`, in that order. */
   imageEmbeds: Float32Array,
   pairing: Pairing,
-  config: JanusConfig,
+  tokens: number,
   signal?: AbortSignal,
 ): Promise<Tensor<"float32">> {
-  const { dim, tokens } = config;
+  const dim = text.dims.at(-1) ?? 0;
   const place = new Map(pairing.images.map((image, at) => [image, at]));
   const data = text.data.slice();
   const total = data.length / dim;

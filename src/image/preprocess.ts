@@ -9,7 +9,7 @@ import { ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
 import { fitSquare } from "./geometry.js";
 import { normalisedLevels } from "./levels.js";
 import type { ResampleTable } from "./resample.js";
-import { bicubicTable, sourceRows } from "./resample.js";
+import { bicubicTable } from "./resample.js";
 
 /** What preprocessor_config.json says; image_processing_vlm.py VLMImageProcessorConfig. */
 export interface PreprocessConfig {

@@ -15,10 +15,16 @@ export interface CliResult {
 }
 
 /** Runs `janus` with this engine. `interruptAfter` sends SIGINT when stderr or the clock says so. */
-export function janus(args: readonly string[], options: { cwd?: string; interruptAfterMs?: number } = {}): Promise<CliResult> {
+export function janus(
+  args: readonly string[],
+  options: { cwd?: string; interruptAfterMs?: number } = {},
+): Promise<CliResult> {
   return new Promise((resolve) => {
     const started = performance.now();
-    const child = spawn(process.execPath, [JANUS, ...args], { cwd: options.cwd ?? ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [JANUS, ...args], {
+      cwd: options.cwd ?? ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => (stdout += chunk));

@@ -1,11 +1,10 @@
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { JanusError, quote } from "../../errors.js";
 import type { Tensor, TensorType } from "../../tensor.js";
 import { elements } from "../../tensor.js";
-import { parseSafetensors, readTensor } from "../../weights/safetensors.js";
 import type { ModelInputs } from "../janus.js";
 import type { EmbedRequest } from "../prepare.js";
-import { directorySource } from "./directory.js";
+import { withSafetensors } from "./safetensors-file.js";
 import { readTextFile, textLines } from "./text-file.js";
 
 /** Requests of one batch: beyond this a batch is a mistake, and its padded tensors would not fit. */
@@ -54,32 +53,26 @@ export async function readRequests(
 }
 
 /** The tensors of a Python processor, saved as safetensors. attention_mask is the file's, else ones; others are ignored. */
-export async function readInputs(
+export function readInputs(
   path: string,
   signal: AbortSignal,
 ): Promise<ModelInputs & { attentionMask: Tensor<"int64"> }> {
-  const source = directorySource(dirname(path));
-  try {
-    const name = basename(path);
-    if ((await source.size(name, signal)) === undefined) {
-      throw new JanusError("E_IO", `${path}: no such file`, { origin: "input" });
-    }
-    const { tensors } = await parseSafetensors(source, name, signal);
-    const take = async <T extends TensorType>(tensor: string, type: T): Promise<Tensor<T> | undefined> => {
-      const entry = tensors.get(tensor);
+  return withSafetensors(path, signal, async ({ header, tensor }) => {
+    const take = async <T extends TensorType>(name: string, type: T): Promise<Tensor<T> | undefined> => {
+      const entry = header.tensors.get(name);
       if (!entry) return undefined;
-      const read = await readTensor(source, name, entry, signal);
+      const read = await tensor(entry);
       if (read.type !== type) {
-        throw new JanusError("E_PROMPT", `${path}: ${tensor} must be ${type}, got ${entry.dtype}`);
+        throw new JanusError("E_PROMPT", `${path}: ${name} must be ${type}, got ${entry.dtype}`);
       }
       return read as Tensor<T>;
     };
-    const need = async <T extends TensorType>(tensor: string, type: T): Promise<Tensor<T>> => {
-      const found = await take(tensor, type);
+    const need = async <T extends TensorType>(name: string, type: T): Promise<Tensor<T>> => {
+      const found = await take(name, type);
       if (found) return found;
       throw new JanusError(
         "E_PROMPT",
-        `${path}: ${tensor} is missing; the reference's processor writes input_ids, pixel_values, images_seq_mask and images_emb_mask`,
+        `${path}: ${name} is missing; the reference's processor makes input_ids, pixel_values, images_seq_mask and images_emb_mask`,
       );
     };
     const inputIds = await need("input_ids", "int64");
@@ -95,9 +88,7 @@ export async function readInputs(
       imagesEmbMask: await need("images_emb_mask", "bool"),
       attentionMask: (await take("attention_mask", "int64")) ?? ones(),
     };
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -1,5 +1,7 @@
 import { basename, dirname } from "node:path";
 import { JanusError } from "../../errors.js";
+import type { Tensor } from "../../tensor.js";
+import { readTensor } from "../../weights/read-tensor.js";
 import { parseSafetensors, type SafetensorsEntry, type SafetensorsHeader } from "../../weights/safetensors.js";
 import { directorySource } from "./directory.js";
 
@@ -9,6 +11,8 @@ export interface SafetensorsFile {
   readonly header: SafetensorsHeader;
   /** `length` bytes of a tensor from its byte `offset`. */
   read(entry: SafetensorsEntry, offset: number, length: number): Promise<Uint8Array>;
+  /** A whole tensor, bf16 and f16 widened. */
+  tensor(entry: SafetensorsEntry): Promise<Tensor>;
 }
 
 /**
@@ -28,6 +32,7 @@ export async function withSafetensors<T>(
       path,
       header: await asInput(parseSafetensors(source, name, signal)),
       read: (entry, offset, length) => asInput(source.read(name, entry.begin + offset, length, signal)),
+      tensor: (entry) => asInput(readTensor(source, name, entry, signal)),
     });
   } finally {
     await source.close();
