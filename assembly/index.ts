@@ -1,6 +1,21 @@
-import { multiplyAdd } from "./simd/fma";
-
-/** dst[i] = dst[i] + 1 * 2, for the tool chain check. */
-export function check(dst: usize): void {
-  v128.store(dst, multiplyAdd(f32x4.splat(1), f32x4.splat(2), v128.load(dst)));
-}
+/** The exports of every variant: the kernels behind `src/wasm/abi.ts`. */
+export { add } from "./kernels/add";
+export { attention } from "./kernels/attention";
+export { copyRows } from "./kernels/copy-rows";
+export { countNonFinite } from "./kernels/count-non-finite";
+export { exp } from "./kernels/exp";
+export { fillRgb } from "./kernels/fill-rgb";
+export { gather } from "./kernels/gather";
+export { gelu } from "./kernels/gelu";
+export { gemm } from "./kernels/gemm";
+export { layernorm } from "./kernels/layernorm";
+export { normalise } from "./kernels/normalise";
+export { packColumns } from "./kernels/pack-columns";
+export { packPanels } from "./kernels/pack-panels";
+export { patchify } from "./kernels/patchify";
+export { probeDot8, probeFma } from "./kernels/probe";
+export { resizeHorizontal } from "./kernels/resize-horizontal";
+export { resizeVertical } from "./kernels/resize-vertical";
+export { scatter } from "./kernels/scatter";
+export { widen } from "./kernels/widen";
+export { barrier } from "./sync/barrier";

@@ -34,6 +34,12 @@ export const PANEL = 8;
 /** Dot products are summed in blocks of this many consecutive k, each from zero, the block sums added in order. */
 export const K_BLOCK = 256;
 
+/** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
+export const ATTENTION_ROWS = 60;
+
+/** First byte the host may use: a page is what every variant asks for, and none of them has anything in it. */
+export const ARENA_BASE = 65536;
+
 /** Bytes of `scratch` that `gemm` needs for one call over `rows` rows: one widened panel block and one column of block sums. */
 export function gemmScratchBytes(rows: number): number {
   return (K_BLOCK + rows) * PANEL * 4;
@@ -41,7 +47,8 @@ export function gemmScratchBytes(rows: number): number {
 
 /** Bytes of `scratch` that `attention` needs for one call over `rows` query rows: the scores, and what `gemm` needs. */
 export function attentionScratchBytes(rows: number, tokens: number): number {
-  return rows * roundUp(tokens, PANEL) * 4 + gemmScratchBytes(rows);
+  const block = Math.min(rows, ATTENTION_ROWS);
+  return block * roundUp(tokens, PANEL) * 4 + gemmScratchBytes(block);
 }
 
 /** Elements of the panels of a [columns, k] matrix, tail columns included. */
@@ -223,15 +230,16 @@ export interface Kernels {
     panelEnd: number,
   ): void;
 
-  /** dst[i] = exp(src[i]), f32, at most 2 ULP on [-87.3, 0]; 0 below -87.34. Exported for its test and for the softmax. */
+  /** dst[i] = exp(src[i]), f32, src <= 0: at most 2 ULP on [-87.3, 0], 0 below -87.34. What the softmax applies. dst may be src. */
   exp(dst: Pointer, src: Pointer, begin: number, end: number): void;
 
-  /** dst[i] = gelu(src[i]) = src[i]/2 * (1 + erf(src[i]/sqrt 2)), f32: what the GELU epilogue applies. */
+  /** dst[i] = gelu(src[i]) = src[i]/2 * (1 + erf(src[i]/sqrt 2)), f32: what the GELU epilogue applies. dst may be src. */
   gelu(dst: Pointer, src: Pointer, begin: number, end: number): void;
 
   /**
-   * Waits until `count` workers have arrived. `control`: i32 [3] = arrived, generation, stop. Returns the stop word: when it is not 0 the
-   * others may not have arrived and the caller must leave the program. The plain builds return the stop word at once.
+   * Waits until `count` workers have arrived. `control`: i32 [3] = arrived, generation, stop, 4-byte aligned. Returns the stop word: when it is
+   * not 0 the others may not have arrived and the caller must leave the program. A host stops a program by storing stop, then adding 1 to generation
+   * and notifying it. Builds without threads return the stop word at once, 0 when `control` is NULL.
    */
   barrier(control: Pointer, count: number): number;
 
