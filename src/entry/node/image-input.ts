@@ -43,10 +43,7 @@ async function readImage(
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof input === "string" || input instanceof URL) return readLocation(String(input), input, label, signal);
   if (input instanceof Blob) return readBlob(input, label, signal);
-  if (isAnyArrayBuffer(input)) return copyOf(new Uint8Array(input), label);
-  if (ArrayBuffer.isView(input)) {
-    return copyOf(new Uint8Array(input.buffer, input.byteOffset, input.byteLength), label);
-  }
+  if (isAnyArrayBuffer(input) || ArrayBuffer.isView(input)) return copyOf(input, label);
   throw new JanusError(
     "E_IMAGE",
     `${label}: expected a path, a URL, bytes, a Blob or { width, height, data }, got ${quote(input)}; give one of these`,
@@ -99,9 +96,13 @@ async function readBlob(blob: Blob, label: string, signal: AbortSignal | undefin
   return new Uint8Array(bytes);
 }
 
-function copyOf(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
-  checkBytes(bytes.length, label);
-  return new Uint8Array(bytes);
+function copyOf(input: ArrayBufferLike | ArrayBufferView, label: string): Uint8Array<ArrayBuffer> {
+  checkBytes(input.byteLength, label);
+  // A view cannot be made of a detached buffer, which has no bytes; the decoder's message says so.
+  if (input.byteLength === 0) return new Uint8Array();
+  return ArrayBuffer.isView(input)
+    ? new Uint8Array(new Uint8Array(input.buffer, input.byteOffset, input.byteLength))
+    : new Uint8Array(new Uint8Array(input));
 }
 
 function checkBytes(size: number, label: string): void {
