@@ -34,13 +34,19 @@ export async function openModel(source: WeightSource, signal?: AbortSignal): Pro
     readFile(source, "processor_config.json", CONFIG_BYTES, signal),
   ]);
   const checkpoint = await openCheckpoint(source, signal);
-  const table = checkpoint.find("embed_tokens.weight");
+  const table = checkpoint.find("embed_tokens.weight") ?? missingTable(checkpoint);
   const files = { config, ...(preprocessor && { preprocessor }), ...(processor && { processor }) };
-  const parsed = parseConfig(files, table?.shape, checkpoint.layout);
+  const parsed = parseConfig(files, table.shape, checkpoint.layout);
   const bound = checkpoint.bind(requiredTensors(parsed));
   const embedTokens = bound.get("embed_tokens.weight");
   if (!embedTokens) throw new JanusError("E_INTERNAL", "opening: the token table was not bound");
   return { source, checkpoint, config: parsed, bound, embedTokens };
+}
+
+/** Without a token table D is unknown: what binding says of it is all that can be said. */
+function missingTable(checkpoint: Checkpoint): never {
+  checkpoint.bind([{ role: "embed_tokens.weight", shape: [] }]);
+  throw new JanusError("E_INTERNAL", "opening: the token table was found after all");
 }
 
 /** A small file of the checkpoint, or undefined when there is none. E_FORMAT beyond `limit` bytes. */

@@ -5,8 +5,8 @@ export interface LevelScaling {
   /** False leaves the rescaled value as it is. */
   readonly doNormalize: boolean;
   /** One value for each of red, green, blue. */
-  readonly imageMean: readonly number[];
-  readonly imageStd: readonly number[];
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
 }
 
 /**
@@ -18,8 +18,8 @@ export interface LevelScaling {
 export function normalisedLevels(scaling: LevelScaling): Float32Array<ArrayBuffer> {
   const levels = new Float32Array(3 * 256);
   for (let channel = 0; channel < 3; channel++) {
-    const mean = Math.fround(scaling.imageMean[channel]!);
-    const std = Math.fround(scaling.imageStd[channel]!);
+    const mean = Math.fround(scaling.mean[channel]!);
+    const std = Math.fround(scaling.std[channel]!);
     for (let level = 0; level < 256; level++) {
       const rescaled = Math.fround(level * scaling.rescaleFactor);
       // Float32 of a float64 quotient of float32 values is the float32 quotient: 53 >= 2 * 24 + 2 bits.

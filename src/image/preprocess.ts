@@ -15,8 +15,8 @@ import { bicubicTable } from "./resample.js";
 export interface PreprocessConfig {
   readonly imageSize: number;
   readonly minSize: number;
-  readonly imageMean: readonly number[];
-  readonly imageStd: readonly number[];
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
   readonly background: readonly number[];

@@ -3,9 +3,9 @@ import type { Linear } from "../ops/gemm.js";
 import { LINEAR_SCRATCH_BYTES } from "../ops/gemm.js";
 import type { Norm } from "../ops/layernorm.js";
 import type { Pointer, Storage } from "../wasm/abi.js";
-import { PANEL, panelElements, roundUp, STORAGE_BYTES } from "../wasm/abi.js";
+import { ARENA_BASE, PANEL, panelElements, roundUp, STORAGE_BYTES } from "../wasm/abi.js";
 import { Arena } from "../wasm/memory.js";
-import { ARENA_BASE } from "../wasm/probe.js";
+
 import type { JanusConfig } from "./config.js";
 
 /** One transformer block's weights, named as in siglip_vit.py. */

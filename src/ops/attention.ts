@@ -1,10 +1,10 @@
 import type { Pointer } from "../wasm/abi.js";
-import { attentionScratchBytes, PANEL, panelElements } from "../wasm/abi.js";
+import { ATTENTION_ROWS, attentionScratchBytes, PANEL, panelElements } from "../wasm/abi.js";
 import type { OpContext, Rows } from "./context.js";
 import { offset } from "./context.js";
 
-/** Query rows of one kernel call: 48 rows of 576 scores are 110 KB and stay in L2 between q·kᵀ, softmax and P·v. */
-const QUERY_ROWS = 48;
+/** Query rows of one kernel call: 60 rows of 576 scores are 138 KB and stay in L2 between q·kᵀ, softmax and P·v. */
+const QUERY_ROWS = ATTENTION_ROWS;
 
 export interface AttentionShape {
   readonly tokens: number;

@@ -83,7 +83,8 @@ class Directory implements WeightSource {
   }
 
   async #fill(path: string, file: OpenFile, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
-    for (let done = 0; done < target.length; ) {
+    let done = 0;
+    while (done < target.length) {
       signal?.throwIfAborted();
       const length = Math.min(PIECE_BYTES, target.length - done);
       const { bytesRead } = await file.handle.read(target, done, length, offset + done).catch((cause: unknown) => {
@@ -99,6 +100,7 @@ class Directory implements WeightSource {
         `reading ${quote(path)}: expected it unchanged since it was opened (${file.size} bytes), found it written to (${size} bytes); load it again`,
         { origin: "model" },
       );
+    if (done < target.length) throw failure(path, `expected ${target.length} bytes at ${offset}, found ${done}`);
   }
 }
 

@@ -1,0 +1,52 @@
+import { JanusError } from "../errors.js";
+import type { Dot8, VariantReport } from "../wasm/probe.js";
+import { defaultFamily, probeVariant } from "../wasm/probe.js";
+import type { Variant, VariantFamily } from "../wasm/variants.js";
+import { isRelaxed, variantOf } from "../wasm/variants.js";
+import type { Host } from "./host.js";
+
+/** A binary chosen and compiled. */
+export interface ChosenVariant {
+  readonly variant: Variant;
+  readonly module: WebAssembly.Module;
+  readonly tile: string;
+  readonly fma: boolean;
+  readonly dot8: Dot8;
+  /** Why it is not the fastest there is, when it is not. */
+  readonly notes: readonly string[];
+}
+
+/** Rows x columns of the register tile: what fits V8's 15 registers with a fused multiply-add, and without. */
+export function tileOf(variant: Variant): string {
+  return isRelaxed(variant) ? "6x8" : "5x8";
+}
+
+/** Probes one variant of this host. */
+export async function probe(host: Host, variant: Variant): Promise<VariantReport> {
+  return probeVariant(variant, await host.binary(variant));
+}
+
+/**
+ * The variant to run with this many threads. Asked for by name it is taken or refused (E_UNSUPPORTED, a usage error), never replaced;
+ * `"auto"` takes relaxed SIMD where it runs and fuses, and says so in the notes where it does not.
+ */
+export async function chooseVariant(host: Host, asked: "auto" | VariantFamily, threads: number): Promise<ChosenVariant> {
+  const threaded = threads > 1;
+  const notes: string[] = [];
+  let family = asked;
+  let report: VariantReport | undefined;
+  if (family === "auto") {
+    report = await probe(host, variantOf("relaxed", threaded));
+    family = defaultFamily([report], threaded);
+    if (family === "simd") notes.push(`plain SIMD: ${report.why}`);
+  }
+  const variant = variantOf(family, threaded);
+  if (report?.name !== variant) report = await probe(host, variant);
+  if (!report.ok || !report.module) {
+    throw new JanusError("E_UNSUPPORTED", `loading: variant ${variant} cannot run on ${host.engine}: ${report.why}; use another variant or fewer threads`, {
+      origin: "usage",
+    });
+  }
+  const { module, fma, dot8 } = report;
+  return { variant, module, tile: tileOf(variant), fma, dot8, notes };
+}
