@@ -1,6 +1,14 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { commandLine, endQuietlyOnClosedPipe, exit, interruptSignal, print, printNote, setExitStatus } from "../entry/node/terminal.js";
+import {
+  commandLine,
+  endQuietlyOnClosedPipe,
+  exit,
+  interruptSignal,
+  print,
+  printNote,
+  setExitStatus,
+} from "../entry/node/terminal.js";
 import { packageVersion } from "../entry/node/version.js";
 import { compareCommand } from "./compare.js";
 import { doctorCommand } from "./doctor.js";

@@ -30,7 +30,11 @@ export async function probe(host: Host, variant: Variant): Promise<VariantReport
  * The variant to run with this many threads. Asked for by name it is taken or refused (E_UNSUPPORTED, a usage error), never replaced;
  * `"auto"` takes relaxed SIMD where it runs and fuses, and says so in the notes where it does not.
  */
-export async function chooseVariant(host: Host, asked: "auto" | VariantFamily, threads: number): Promise<ChosenVariant> {
+export async function chooseVariant(
+  host: Host,
+  asked: "auto" | VariantFamily,
+  threads: number,
+): Promise<ChosenVariant> {
   const threaded = threads > 1;
   const notes: string[] = [];
   let family = asked;
@@ -43,9 +47,13 @@ export async function chooseVariant(host: Host, asked: "auto" | VariantFamily, t
   const variant = variantOf(family, threaded);
   if (report?.name !== variant) report = await probe(host, variant);
   if (!report.ok || !report.module) {
-    throw new JanusError("E_UNSUPPORTED", `loading: variant ${variant} cannot run on ${host.engine}: ${report.why}; use another variant or fewer threads`, {
-      origin: "usage",
-    });
+    throw new JanusError(
+      "E_UNSUPPORTED",
+      `loading: variant ${variant} cannot run on ${host.engine}: ${report.why}; use another variant or fewer threads`,
+      {
+        origin: "usage",
+      },
+    );
   }
   const { module, fma, dot8 } = report;
   return { variant, module, tile: tileOf(variant), fma, dot8, notes };

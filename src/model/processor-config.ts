@@ -33,5 +33,11 @@ export function parseProcessor(
     throw notRunnable(file, "expected add_special_token false, found true, which the original cannot run either");
   const imageTag = fields.string("image_tag") ?? "<image_placeholder>";
   if (imageTag === "") throw fields.wrong("image_tag", "a text of at least one character");
-  return { imageTag, numImageTokens, sftFormat: fields.string("sft_format") ?? "deepseek", systemPrompt: fields.string("system_prompt"), imageTokenId };
+  return {
+    imageTag,
+    numImageTokens,
+    sftFormat: fields.string("sft_format") ?? "deepseek",
+    systemPrompt: fields.string("system_prompt"),
+    imageTokenId,
+  };
 }

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
 import type { Tensor } from "#dist/entry/node/index.js";
 import { Janus } from "#dist/entry/node/index.js";
-import { Answerer } from "../support/answerer.js";
+import { answer } from "../../examples/answer/answer.mjs";
 import { RUNS } from "../support/engine.js";
 import { huggingFaceLayout } from "../support/huggingface-layout.js";
 import { golden, ROOT } from "../support/paths.js";
@@ -41,7 +41,6 @@ for (const run of RUNS) {
   test("examples: every recorded stage and answer", async () => {
     const recorded = await readTensors(`${DEMO}/examples/examples_expected.safetensors`);
     const model = await Janus.load(DEMO, run);
-    const answerer = await Answerer.open(DEMO);
     assert.is(examples.length, 12);
     for (const [n, example] of examples.entries()) {
       const of = (name: string): Tensor | undefined => recorded[`${String(n).padStart(2, "0")}.${name}`];
@@ -62,9 +61,9 @@ for (const run of RUNS) {
         const found = difference(actual?.data as Float32Array, expected?.data as Float32Array, expected?.dims.at(-1));
         assert.ok(isWithin(found), `${n} ${name}: ${differenceText(found)}`);
       }
-      const answer = answerer.answer(out.inputsEmbeds, out.attentionMask)[0];
-      assert.equal(answer?.ids, example.expected_ids, `${n}: ${example.question}`);
-      assert.is(answer?.text, example.answer);
+      const [given] = await answer(DEMO, out.inputsEmbeds, out.attentionMask);
+      assert.equal(given?.ids, example.expected_ids, `${n}: ${example.question}`);
+      assert.is(given?.text, example.answer);
     }
     await model.dispose();
   });
@@ -86,13 +85,12 @@ for (const run of RUNS) {
 
   test("evaluation samples: the reference's answers", async () => {
     const model = await Janus.load(DEMO, run);
-    const answerer = await Answerer.open(DEMO);
     assert.ok(samples.length >= 24, "a few dozen samples");
     for (const sample of samples) {
       const out = await model.embed(request(golden("eval"), sample));
-      const answer = answerer.answer(out.inputsEmbeds, out.attentionMask)[0];
-      assert.equal(answer?.ids, sample.reference_ids, sample.question);
-      assert.is(answer?.text, sample.reference_answer);
+      const [given] = await answer(DEMO, out.inputsEmbeds, out.attentionMask);
+      assert.equal(given?.ids, sample.reference_ids, sample.question);
+      assert.is(given?.text, sample.reference_answer);
     }
     await model.dispose();
   });

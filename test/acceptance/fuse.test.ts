@@ -31,7 +31,11 @@ const ids = (t: Recorded): Tensor<"int64"> => ({
   dims: t.shape,
   data: BigInt64Array.from(t.data, (value) => BigInt(value)),
 });
-const floats = (t: Recorded): Tensor<"float32"> => ({ type: "float32", dims: t.shape, data: Float32Array.from(t.data) });
+const floats = (t: Recorded): Tensor<"float32"> => ({
+  type: "float32",
+  dims: t.shape,
+  data: Float32Array.from(t.data),
+});
 const mask = (t: Recorded): Tensor<"bool"> => ({ type: "bool", dims: t.shape, data: Uint8Array.from(t.data) });
 
 for (const run of RUNS) {

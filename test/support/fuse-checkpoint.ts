@@ -32,7 +32,7 @@ export function fuseCheckpoint(): WeightSource {
   pair("blocks.0.mlp.fc2", WIDTH, WIDTH);
   const tensors = Object.entries(shapes).map(([name, dims]): [string, Tensor] => {
     const data = new Float32Array(dims.reduce((a, b) => a * b, 1));
-    if (name.includes("embed_tokens")) data.forEach((_, i) => (data[i] = i));
+    if (name.includes("embed_tokens")) data.set(data.map((_, i) => i));
     return [name, { type: "float32", dims, data }];
   });
   const { chunks } = encodeTensors(tensors);
@@ -40,12 +40,33 @@ export function fuseCheckpoint(): WeightSource {
     model_type: "multi_modality",
     vision_config: {
       cls: "CLIPVisionTower",
-      params: { model_name: "siglip_fuse", image_size: PATCH, patch_size: PATCH, width: WIDTH, layers: 1, heads: 1, mlp_ratio: 1, select_feature: "same", select_layer: -1 },
+      params: {
+        model_name: "siglip_fuse",
+        image_size: PATCH,
+        patch_size: PATCH,
+        width: WIDTH,
+        layers: 1,
+        heads: 1,
+        mlp_ratio: 1,
+        select_feature: "same",
+        select_layer: -1,
+      },
     },
-    aligner_config: { cls: "MlpProjector", params: { projector_type: "linear", depth: 1, input_dim: WIDTH, n_embed: FUSE_TABLE.dim } },
+    aligner_config: {
+      cls: "MlpProjector",
+      params: { projector_type: "linear", depth: 1, input_dim: WIDTH, n_embed: FUSE_TABLE.dim },
+    },
     language_config: { model_type: "llama" },
   };
-  const preprocessor = { image_size: PATCH, min_size: 1, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5], rescale_factor: 1 / 255, do_normalize: true, background_color: [127, 127, 127] };
+  const preprocessor = {
+    image_size: PATCH,
+    min_size: 1,
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    background_color: [127, 127, 127],
+  };
   return memorySource({
     "config.json": Buffer.from(JSON.stringify(config)),
     "preprocessor_config.json": Buffer.from(JSON.stringify(preprocessor)),

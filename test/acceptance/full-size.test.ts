@@ -1,0 +1,75 @@
+/** The synthetic full-size checkpoint: 1 GB of bf16 made by `janus synthesize`, held against the recorded rows of the float64 reference. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
+import { syntheticPicture } from "#dist/weights/synthetic.js";
+import { janus, temporaryFolder } from "../support/cli.js";
+import { RELAXED_EXPECTED } from "../support/engine.js";
+import { golden } from "../support/paths.js";
+import { readTensors } from "../support/tensors.js";
+
+/** Full size: about seven times the float32 noise (5.8e-7, 2.4e-13) of the reference; max abs stays in the proportion of the tiny cases. */
+const BOUNDS = { maxRelative: 4e-6, maxAbs: 3e-4, minCosine: 1 - 2e-12 };
+
+const SIZE = 384;
+const TOKENS = 576;
+const folder = temporaryFolder();
+const model = join(folder, "full");
+const test = suite("full size");
+
+test.before(async () => {
+  const made = await janus(["synthesize", "--output", model]);
+  assert.is(made.status, 0, made.stderr);
+  const picture = sharp(syntheticPicture().data, { raw: { width: SIZE, height: SIZE, channels: 3 } });
+  await picture.png().toFile(join(folder, "formula.png"));
+});
+
+for (const variant of RELAXED_EXPECTED ? ["simd", "relaxed"] : ["simd"]) {
+  test(`${variant}: recorded rows, memory, seconds`, async () => {
+    const output = join(folder, `${variant}.safetensors`);
+    const images = ["--image", join(folder, "formula.png"), "--image", golden("full-size/china-384.png")];
+    const run = await janus([
+      "encode",
+      "--model",
+      model,
+      ...images,
+      "--output",
+      output,
+      "--variant",
+      variant,
+      "--json",
+    ]);
+    assert.is(run.status, 0, run.stderr);
+    const report = JSON.parse(run.stdout);
+    const actual = await readTensors(output);
+    const expected = await readTensors(golden("full-size/expected.safetensors"));
+    const { tokens }: { tokens: number[] } = JSON.parse(readFileSync(golden("full-size/expected.json"), "utf8"));
+    for (const [n, picture] of ["formula", "photo"].entries()) {
+      for (const stage of ["image_features", "image_embeds"]) {
+        const data = actual[stage]?.data as Float32Array;
+        const width = data.length / 2 / TOKENS;
+        const image = data.subarray(n * TOKENS * width, (n + 1) * TOKENS * width);
+        const row = (t: number): Float32Array => image.subarray(t * width, (t + 1) * width);
+        const rows = Float32Array.from(tokens.flatMap((t) => [...row(t)]));
+        const found = difference(rows, expected[`${picture}.${stage}.rows`]?.data as Float32Array, width);
+        assert.ok(isWithin(found, BOUNDS), `${picture} ${stage}: ${differenceText(found)}`);
+        const norms = Float32Array.from({ length: TOKENS }, (_, t) => Math.hypot(...row(t)));
+        const lengths = difference(norms, expected[`${picture}.${stage}.norms`]?.data as Float32Array);
+        assert.ok(lengths.relative <= BOUNDS.maxRelative, `${picture} ${stage} norms: ${differenceText(lengths)}`);
+        console.log(`${variant} ${picture} ${stage}: ${differenceText(found)}`);
+      }
+    }
+    const { weightBytes } = report.runtime;
+    const limit = 1.15 * weightBytes + 150e6;
+    console.log(
+      `${variant}: peak ${report.peakMemoryBytes / 1e6} MB of ${limit / 1e6} MB, ms ${JSON.stringify(report.timings)}`,
+    );
+    assert.ok(report.peakMemoryBytes <= limit, `peak memory ${report.peakMemoryBytes}, at most ${limit}`);
+    assert.ok(report.timings.encode < 60_000, "seconds, not minutes");
+  });
+}
+
+test.run();
