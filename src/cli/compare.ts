@@ -1,11 +1,14 @@
 import { Command } from "commander";
-import { type SafetensorsFile, withSafetensors } from "../entry/node/safetensors-file.js";
+import {
+  elementBytes,
+  isFloat,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+  withSafetensors,
+} from "../entry/node/safetensors-file.js";
 import { print, setExitStatus } from "../entry/node/terminal.js";
 import { JanusError, quote } from "../errors.js";
 import { elements, shapeText } from "../tensor.js";
-import { dtypeBytes } from "../weights/dtype.js";
-import type { SafetensorsEntry } from "../weights/safetensors.js";
-import { widenBF16, widenF16 } from "../weights/widen.js";
 import { collect } from "./collect.js";
 import { type Bounds, DifferenceSum, differenceText, FLOAT32_BOUNDS, isWithin } from "./difference.js";
 
@@ -63,7 +66,7 @@ export function compareFiles(actual: string, expected: string, options: CompareO
 }
 
 async function compareAll(a: SafetensorsFile, e: SafetensorsFile, options: CompareOptions): Promise<boolean> {
-  const names = [...(options.only ?? e.header.tensors.keys())].sort();
+  const names = [...(options.only ?? e.tensors.keys())].sort();
   let failed = 0;
   for (const name of names) {
     const verdict = await compareTensor(name, a, e, options.bounds);
@@ -90,8 +93,8 @@ async function compareTensor(name: string, a: SafetensorsFile, e: SafetensorsFil
   return compareBytes(actual, expected, a, e);
 }
 
-function find({ header }: SafetensorsFile, name: string): SafetensorsEntry | undefined {
-  return header.tensors.get(name) ?? header.tensors.get(OTHER_NAME.get(name) ?? name);
+function find({ tensors }: SafetensorsFile, name: string): SafetensorsEntry | undefined {
+  return tensors.get(name) ?? tensors.get(OTHER_NAME.get(name) ?? name);
 }
 
 async function compareFloats(
@@ -105,7 +108,7 @@ async function compareFloats(
   const count = elements(expected.shape);
   for (let start = 0; start < count; start += PIECE) {
     const length = Math.min(PIECE, count - start);
-    sum.add(await readFloats(a, actual, start, length), await readFloats(e, expected, start, length));
+    sum.add(await a.readFloats(actual, start, length), await e.readFloats(expected, start, length));
   }
   const found = sum.result();
   const ok = isWithin(found, bounds);
@@ -120,11 +123,11 @@ async function compareBytes(
   e: SafetensorsFile,
 ): Promise<Verdict> {
   const bytes = expected.end - expected.begin;
-  const width = Math.max(1, dtypeBytes(expected.dtype));
+  const width = elementBytes(expected);
   let [different, first] = [0, -1];
   for (let start = 0; start < bytes; start += PIECE * width) {
     const length = Math.min(PIECE * width, bytes - start);
-    const [mine, theirs] = [await a.read(actual, start, length), await e.read(expected, start, length)];
+    const [mine, theirs] = [await a.readBytes(actual, start, length), await e.readBytes(expected, start, length)];
     for (let i = 0; i < length; i++) {
       if (mine[i] === theirs[i]) continue;
       const element = Math.floor((start + i) / width);
@@ -136,32 +139,6 @@ async function compareBytes(
   return different === 0
     ? { ok: true, text: "equal" }
     : { ok: false, text: `DIFFERENT in ${different} of ${bytes / width} elements, first at ${first}` };
-}
-
-const FLOATS: ReadonlyMap<string, (buffer: ArrayBuffer) => Float32Array | Float64Array> = new Map<
-  string,
-  (buffer: ArrayBuffer) => Float32Array | Float64Array
->([
-  ["F64", (buffer) => new Float64Array(buffer)],
-  ["F32", (buffer) => new Float32Array(buffer)],
-  ["F16", (buffer) => widenF16(new Uint16Array(buffer))],
-  ["BF16", (buffer) => widenBF16(new Uint16Array(buffer))],
-]);
-
-function isFloat({ dtype }: SafetensorsEntry): boolean {
-  return FLOATS.has(dtype);
-}
-
-async function readFloats(
-  file: SafetensorsFile,
-  entry: SafetensorsEntry,
-  start: number,
-  count: number,
-): Promise<Float32Array | Float64Array> {
-  const width = dtypeBytes(entry.dtype);
-  const bytes = await file.read(entry, start * width, count * width);
-  // A copy: what is read may begin at an odd address of a larger buffer.
-  return FLOATS.get(entry.dtype)!(new Uint8Array(bytes).buffer);
 }
 
 /** A name as the file has it, unless printing it could confuse a terminal. */

@@ -21,9 +21,9 @@ export async function huggingFaceLayout(original: string): Promise<string> {
     copyFileSync(golden(`demo-model-hf/${name}`), join(folder, name));
   copyFileSync(`${original}/tokenizer.json`, join(folder, "tokenizer.json"));
   const tensors: Stored[] = [];
-  await withSafetensors(`${original}/model.safetensors`, undefined, async ({ header, read }) => {
-    for (const [name, entry] of header.tensors) {
-      const bytes = await read(entry, 0, entry.end - entry.begin);
+  await withSafetensors(`${original}/model.safetensors`, undefined, async (file) => {
+    for (const [name, entry] of file.tensors) {
+      const bytes = await file.readBytes(entry, 0, entry.end - entry.begin);
       tensors.push(...renamed({ name, shape: entry.shape, bytes }));
     }
   });

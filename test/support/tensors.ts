@@ -3,9 +3,9 @@ import type { Tensor } from "#dist/tensor.js";
 
 /** Every tensor of a safetensors file, bf16 and f16 widened. */
 export function readTensors(path: string): Promise<Record<string, Tensor>> {
-  return withSafetensors(path, undefined, async ({ header, tensor }) => {
+  return withSafetensors(path, undefined, async ({ tensors, readTensor }) => {
     const read: Record<string, Tensor> = {};
-    for (const [name, entry] of header.tensors) read[name] = await tensor(entry);
+    for (const [name, entry] of tensors) read[name] = await readTensor(entry);
     return read;
   });
 }

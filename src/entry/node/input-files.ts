@@ -57,11 +57,11 @@ export function readInputs(
   path: string,
   signal: AbortSignal,
 ): Promise<ModelInputs & { attentionMask: Tensor<"int64"> }> {
-  return withSafetensors(path, signal, async ({ header, tensor }) => {
+  return withSafetensors(path, signal, async ({ tensors, readTensor }) => {
     const take = async <T extends TensorType>(name: string, type: T): Promise<Tensor<T> | undefined> => {
-      const entry = header.tensors.get(name);
+      const entry = tensors.get(name);
       if (!entry) return undefined;
-      const read = await tensor(entry);
+      const read = await readTensor(entry);
       if (read.type !== type) {
         throw new JanusError("E_PROMPT", `${path}: ${name} must be ${type}, got ${entry.dtype}`);
       }

@@ -1,18 +1,43 @@
 import { basename, dirname } from "node:path";
 import { JanusError } from "../../errors.js";
 import type { Tensor } from "../../tensor.js";
+import { dtypeBytes } from "../../weights/dtype.js";
 import { readTensor } from "../../weights/read-tensor.js";
-import { parseSafetensors, type SafetensorsEntry, type SafetensorsHeader } from "../../weights/safetensors.js";
+import { parseSafetensors, type SafetensorsEntry } from "../../weights/safetensors.js";
+import { widenBF16, widenF16 } from "../../weights/widen.js";
 import { directorySource } from "./directory.js";
 
 /** A safetensors file that a user names as an input, open for reading by pieces. */
 export interface SafetensorsFile {
   readonly path: string;
-  readonly header: SafetensorsHeader;
+  readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
   /** `length` bytes of a tensor from its byte `offset`. */
-  read(entry: SafetensorsEntry, offset: number, length: number): Promise<Uint8Array>;
-  /** A whole tensor, bf16 and f16 widened. */
-  tensor(entry: SafetensorsEntry): Promise<Tensor>;
+  readBytes(entry: SafetensorsEntry, offset: number, length: number): Promise<Uint8Array>;
+  /** A whole tensor, F16 and BF16 widened. */
+  readTensor(entry: SafetensorsEntry): Promise<Tensor>;
+  /** `count` elements of a tensor from element `start`; F16 and BF16 widened, which is exact. Only where `isFloat`. */
+  readFloats(entry: SafetensorsEntry, start: number, count: number): Promise<Float32Array | Float64Array>;
+}
+
+export type { SafetensorsEntry };
+
+type Decode = (buffer: ArrayBuffer) => Float32Array | Float64Array;
+
+const FLOATS: ReadonlyMap<string, Decode> = new Map<string, Decode>([
+  ["F64", (buffer) => new Float64Array(buffer)],
+  ["F32", (buffer) => new Float32Array(buffer)],
+  ["F16", (buffer) => widenF16(new Uint16Array(buffer))],
+  ["BF16", (buffer) => widenBF16(new Uint16Array(buffer))],
+]);
+
+/** Whether `readFloats` reads a tensor of this dtype. */
+export function isFloat({ dtype }: SafetensorsEntry): boolean {
+  return FLOATS.has(dtype);
+}
+
+/** Bytes of an element; 1 for the dtypes that pack several into a byte. */
+export function elementBytes({ dtype }: SafetensorsEntry): number {
+  return Math.max(1, dtypeBytes(dtype));
 }
 
 /**
@@ -27,12 +52,21 @@ export async function withSafetensors<T>(
 ): Promise<T> {
   const source = directorySource(dirname(path));
   const name = basename(path);
+  const readBytes = (entry: SafetensorsEntry, offset: number, length: number) =>
+    asInput(source.read(name, entry.begin + offset, length, signal));
   try {
+    const { tensors } = await asInput(parseSafetensors(source, name, signal));
     return await work({
       path,
-      header: await asInput(parseSafetensors(source, name, signal)),
-      read: (entry, offset, length) => asInput(source.read(name, entry.begin + offset, length, signal)),
-      tensor: (entry) => asInput(readTensor(source, name, entry, signal)),
+      tensors,
+      readBytes,
+      readTensor: (entry) => asInput(readTensor(source, name, entry, signal)),
+      async readFloats(entry, start, count) {
+        const width = elementBytes(entry);
+        const bytes = await readBytes(entry, start * width, count * width);
+        // A copy: what is read may begin at an odd address of a larger buffer.
+        return FLOATS.get(entry.dtype)!(new Uint8Array(bytes).buffer);
+      },
     });
   } finally {
     await source.close();
