@@ -1,0 +1,166 @@
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { JanusError, quote } from "../errors.js";
+import { asObject, asString, type JsonObject, mismatch, parseObject, reason } from "./json-object.js";
+import { checkTokenizerJson, idOf, type TokenizerJson, withAddedToken } from "./tokenizer-json.js";
+
+/** A checkpoint's tokenizer files. Their `chat_template` is never looked at, let alone rendered. */
+export interface TokenizerFiles {
+  tokenizerJson: Uint8Array;
+  tokenizerConfig?: Uint8Array | undefined;
+  specialTokensMap?: Uint8Array | undefined;
+}
+
+export interface TokenizerOptions {
+  /** `image_tag` of processor_config.json; else `image_token` of tokenizer_config.json, else `<image_placeholder>`. */
+  imageTag?: string | undefined;
+  /** Rows of `embed_tokens`: every id of `SpecialTokens` is below it. */
+  vocabRows: number;
+}
+
+/** The ids that Janus' processor looks up by string, never by number: they differ between checkpoints. */
+export interface SpecialTokens {
+  /** Undefined when the tokenizer has none, which only one without `add_bos_token` may. */
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  readonly pad: number;
+  readonly placeholder: number;
+  readonly boi: number;
+  readonly eoi: number;
+  /** Whether `<|User|>` and `<|Assistant|>` are tokens, as in Janus-Pro. */
+  readonly proRoles: boolean;
+  /** The text of `placeholder`. */
+  readonly imageTag: string;
+}
+
+export interface Tokenizer {
+  /** `tokenizer.encode(text)` of LlamaTokenizerFast, BOS included. Any string has ids; lone surrogates read as U+FFFD. */
+  encode(text: string): number[];
+  readonly special: SpecialTokens;
+}
+
+const CONFIG = "tokenizer_config.json";
+const MAP = "special_tokens_map.json";
+
+/** `VLChatProcessor.pad_id` looks this up whatever `pad_token` is. */
+const JANUS_PAD = "<｜▁pad▁｜>";
+
+/**
+ * The tokenizer of a Janus checkpoint, giving the ids that transformers' LlamaTokenizerFast gives: BOS once in front by `add_bos_token`
+ * (absent means true), EOS behind by `add_eos_token`, and nothing by the post-processor of tokenizer.json. A placeholder that the
+ * tokenizer lacks is appended to it.
+ *
+ * A hostile expression in tokenizer.json can keep `encode` busy for ever: run it where it can be stopped.
+ *
+ * @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for a tokenizer of a kind whose ids would not be exact.
+ */
+export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions): Tokenizer {
+  const names = tokenNames(files, options.imageTag);
+  if (names.imageTag === "") throw mismatch("processor_config.json: image_tag", "a token", names.imageTag);
+  const json = withAddedToken(checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson)), names.imageTag);
+  const special = specialTokens(json, names, options.vocabRows);
+  const encoder = construct(json);
+  const before = names.addBos && special.bos !== undefined ? [special.bos] : [];
+  const after = names.addEos && special.eos !== undefined ? [special.eos] : [];
+  return {
+    special,
+    encode(text) {
+      try {
+        return before.concat(encoder.encode(text, { add_special_tokens: false }).ids, after);
+      } catch (cause) {
+        throw new JanusError(
+          "E_CONFIG",
+          `tokenizer.json: a pattern failed on a text of ${text.length} characters: ${reason(cause)}; use the file the model was published with`,
+          { cause },
+        );
+      }
+    },
+  };
+}
+
+/** Tokens by their roles, as the files name them. */
+interface TokenNames {
+  readonly bos: string;
+  readonly eos: string;
+  readonly pad: string | undefined;
+  readonly imageTag: string;
+  readonly boi: string;
+  readonly eoi: string;
+  readonly addBos: boolean;
+  readonly addEos: boolean;
+}
+
+function tokenNames(files: TokenizerFiles, imageTag: string | undefined): TokenNames {
+  const config = files.tokenizerConfig === undefined ? {} : parseObject(CONFIG, files.tokenizerConfig);
+  const map = files.specialTokensMap === undefined ? {} : parseObject(MAP, files.specialTokensMap);
+  const extra = config["extra_special_tokens"] ?? {};
+  // A list in newer files, of tokens without a role.
+  const roles = Array.isArray(extra) ? {} : asObject(`${CONFIG}: extra_special_tokens`, extra);
+  const text = (key: string): string | undefined => tokenText(CONFIG, config, key) ?? tokenText(MAP, map, key);
+  const image = (key: string): string | undefined => tokenText(CONFIG, config, key) ?? tokenText(CONFIG, roles, key);
+  return {
+    bos: text("bos_token") ?? "<｜begin▁of▁sentence｜>",
+    eos: text("eos_token") ?? "<｜end▁of▁sentence｜>",
+    pad: text("pad_token"),
+    imageTag: imageTag ?? image("image_token") ?? "<image_placeholder>",
+    boi: image("boi_token") ?? "<begin_of_image>",
+    eoi: image("eoi_token") ?? "<end_of_image>",
+    addBos: flag(config, "add_bos_token", true),
+    addEos: flag(config, "add_eos_token", false),
+  };
+}
+
+function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number): SpecialTokens {
+  const find = (token: string): number | undefined => {
+    const id = idOf(json, token);
+    if (id === undefined || id < vocabRows) return id;
+    throw new JanusError(
+      "E_CONFIG",
+      `tokenizer.json: ${quote(token)} must have an id below the ${vocabRows} rows of embed_tokens, got ${id}; take both from one checkpoint`,
+    );
+  };
+  const need = (token: string, use: string): number => {
+    const id = find(token);
+    if (id !== undefined) return id;
+    throw new JanusError("E_CONFIG", `tokenizer.json: expected a token ${quote(token)}, ${use}, got none`);
+  };
+  const bos = names.addBos ? need(names.bos, "which begins every sequence (add_bos_token)") : find(names.bos);
+  const eos = names.addEos ? need(names.eos, "which ends every sequence (add_eos_token)") : find(names.eos);
+  const pad = find(JANUS_PAD) ?? (names.pad === undefined ? undefined : find(names.pad)) ?? eos;
+  return {
+    bos,
+    eos,
+    pad: pad ?? need(JANUS_PAD, "which pads the shorter rows of a batch"),
+    placeholder: need(names.imageTag, "which stands for an image"),
+    boi: need(names.boi, "which begins every image"),
+    eoi: need(names.eoi, "which ends every image"),
+    proRoles: idOf(json, "<|User|>") !== undefined && idOf(json, "<|Assistant|>") !== undefined,
+    imageTag: names.imageTag,
+  };
+}
+
+/** What is used of the library, whose declarations import without extensions and so resolve to nothing here. */
+interface Encoder {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+}
+
+/** Post-processor and decoder are left out, and tokenizer_config.json with its switches: BOS is ours to add, nothing is decoded. */
+function construct(json: TokenizerJson): Encoder {
+  try {
+    return new HuggingFaceTokenizer({ ...json, post_processor: null, decoder: null }, {});
+  } catch (cause) {
+    throw new JanusError("E_CONFIG", `tokenizer.json: expected a tokenizer, got ${reason(cause)}`, { cause });
+  }
+}
+
+/** A token by its role: a string, or the object that transformers writes for an AddedToken. */
+function tokenText(file: string, fields: JsonObject, key: string): string | undefined {
+  const value = fields[key] ?? undefined;
+  if (value === undefined || typeof value === "string") return value;
+  return asString(`${file}: ${key}.content`, asObject(`${file}: ${key}`, value)["content"]);
+}
+
+function flag(config: JsonObject, key: string, absent: boolean): boolean {
+  const value = config[key] === undefined ? absent : config[key];
+  if (typeof value !== "boolean") throw mismatch(`${CONFIG}: ${key}`, "true or false", value);
+  return value;
+}
