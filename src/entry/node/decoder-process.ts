@@ -31,7 +31,7 @@ const PNG_GREY_ALPHA = 4;
 const OPTIONS: SharpOptions = {
   limitInputPixels: PIXELS_MAX,
   sequentialRead: true,
-  failOn: "warning",
+  failOn: "error",
   autoOrient: false,
   ignoreIcc: true,
   animated: false,
