@@ -76,14 +76,15 @@ class Directory implements WeightSource {
 
   async #within(path: string, offset: number, length: number): Promise<OpenFile> {
     const file = await this.#open(path);
-    if (file === undefined) throw failure(path, `expected a file in ${this.label}, found none`);
+    if (file === undefined) throw failure(path, `expected a file in ${quote(this.label)}, found none`);
     if (!(offset >= 0 && length >= 0 && offset + length <= file.size))
       throw failure(path, `expected ${length} bytes at ${offset}, found a file of ${file.size}; is it cut short?`);
     return file;
   }
 
   async #fill(path: string, file: OpenFile, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
-    for (let done = 0; done < target.length; ) {
+    let done = 0;
+    while (done < target.length) {
       signal?.throwIfAborted();
       const length = Math.min(PIECE_BYTES, target.length - done);
       const { bytesRead } = await file.handle.read(target, done, length, offset + done).catch((cause: unknown) => {
@@ -99,6 +100,7 @@ class Directory implements WeightSource {
         `reading ${quote(path)}: expected it unchanged since it was opened (${file.size} bytes), found it written to (${size} bytes); load it again`,
         { origin: "model" },
       );
+    if (done < target.length) throw failure(path, `expected ${target.length} bytes at ${offset}, found ${done}`);
   }
 }
 
@@ -110,7 +112,7 @@ async function openRegular(directory: string, path: string): Promise<OpenFile | 
   try {
     // Asked before opening: opening a FIFO or a device can block or act.
     if (!(await stat(full)).isFile())
-      throw failure(path, `expected a regular file in ${directory}, found another kind`);
+      throw failure(path, `expected a regular file in ${quote(directory)}, found another kind`);
     const handle = await open(full, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const { size, mtimeMs } = await handle.stat();
     return { handle, size, changed: mtimeMs };
@@ -118,7 +120,7 @@ async function openRegular(directory: string, path: string): Promise<OpenFile | 
     if (error instanceof JanusError) throw error;
     const code = reasonOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw failure(path, `expected a readable file in ${directory}, found ${code}`, error);
+    throw failure(path, `expected a readable file in ${quote(directory)}, found ${code}`, error);
   }
 }
 

@@ -1,0 +1,42 @@
+import { JanusError, quote } from "../errors.js";
+import { recognise } from "./signature.js";
+import type { WeightSource } from "./source.js";
+
+/** The three configuration files, as bytes; the last two may be absent. */
+export interface ConfigBytes {
+  readonly config: Uint8Array;
+  readonly preprocessor: Uint8Array | undefined;
+  readonly processor: Uint8Array | undefined;
+}
+
+/** Janus' own files are 2 KB. */
+export const MAX_CONFIG_BYTES = 4 * 2 ** 20;
+
+/** Reads the configuration files of a checkpoint. Throws E_CONFIG when config.json is absent, or a file is not what its name says. */
+export async function readConfigFiles(source: WeightSource, signal?: AbortSignal): Promise<ConfigBytes> {
+  const config = await readFile(source, "config.json", signal);
+  if (config === undefined)
+    throw refusal(
+      "config.json",
+      `expected it in ${quote(source.label)}, found none; is this the directory of a checkpoint?`,
+    );
+  return {
+    config,
+    preprocessor: await readFile(source, "preprocessor_config.json", signal),
+    processor: await readFile(source, "processor_config.json", signal),
+  };
+}
+
+async function readFile(source: WeightSource, path: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+  const size = await source.size(path, signal);
+  if (size === undefined) return undefined;
+  if (size > MAX_CONFIG_BYTES) throw refusal(path, `expected at most ${MAX_CONFIG_BYTES} bytes, found ${size}`);
+  const bytes = await source.read(path, 0, size, signal);
+  const known = recognise(bytes, "json");
+  if (known !== undefined) throw refusal(path, `expected JSON, found ${known}`);
+  return bytes;
+}
+
+function refusal(path: string, reason: string): JanusError {
+  return new JanusError("E_CONFIG", `reading ${path}: ${reason}`, { origin: "model" });
+}
