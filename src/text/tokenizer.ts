@@ -13,6 +13,11 @@ export interface TokenizerFiles {
 export interface TokenizerOptions {
   /** `image_tag` of processor_config.json; else `image_token` of tokenizer_config.json, else `<image_placeholder>`. */
   imageTag?: string | undefined;
+  /**
+   * False for a checkpoint without an image generator. A tokenizer without begin- and end-of-image is then DeepSeek-VL's, whose processor
+   * marks images otherwise; with a generator it is a broken Janus.
+   */
+  generates?: boolean | undefined;
   /** Rows of `embed_tokens`: every id of `SpecialTokens` is below it. */
   vocabRows: number;
 }
@@ -51,12 +56,20 @@ const JANUS_PAD = "<｜▁pad▁｜>";
  *
  * A hostile expression in tokenizer.json can keep `encode` busy for ever: run it where it can be stopped.
  *
- * @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for a tokenizer of a kind whose ids would not be exact.
+ * @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for DeepSeek-VL's and for one of a kind whose ids would not be exact.
  */
 export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions): Tokenizer {
   const names = tokenNames(files, options.imageTag);
   if (names.imageTag === "") throw mismatch("processor_config.json: image_tag", "a token", names.imageTag);
-  const json = withAddedToken(checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson)), names.imageTag);
+  const read = checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson));
+  if (options.generates === false && idOf(read, names.boi) === undefined && idOf(read, names.eoi) === undefined) {
+    throw new JanusError(
+      "E_UNSUPPORTED",
+      "prompts of DeepSeek-VL checkpoints are not rendered; make input_ids and masks with its own processor and give those",
+      { origin: "model" },
+    );
+  }
+  const json = withAddedToken(read, names.imageTag);
   const special = specialTokens(json, names, options.vocabRows);
   const encoder = construct(json);
   const before = names.addBos && special.bos !== undefined ? [special.bos] : [];

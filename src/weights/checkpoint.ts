@@ -79,7 +79,7 @@ export async function openCheckpoint(source: WeightSource, signal?: AbortSignal)
     }
   }
   checkIndex(shards, tensors);
-  return new OpenCheckpoint(source, shards, tensors, detectLayout(tensors.keys(), source.label));
+  return new OpenCheckpoint(source, shards, tensors, detectLayout(tensors.keys(), quote(source.label)));
 }
 
 async function locateSafetensors(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedTensor[]> {
@@ -201,7 +201,7 @@ class OpenCheckpoint implements Checkpoint {
     const code = misshaped.length > 0 ? "E_CONFIG" : missing.length > 0 ? "E_FORMAT" : "E_UNSUPPORTED";
     throw new JanusError(
       code,
-      `binding the tensors of ${this.#source.label}: found ${problems.join("; ")}; do config.json and the weights belong together?`,
+      `binding the tensors of ${quote(this.#source.label)}: found ${problems.join("; ")}; do config.json and the weights belong together?`,
       { origin: "model" },
     );
   }

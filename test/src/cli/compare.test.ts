@@ -8,7 +8,7 @@ import { compareCommand, compareFiles } from "#dist/cli/compare.js";
 import { type Bounds, FLOAT32_BOUNDS } from "#dist/cli/difference.js";
 import { encodeSafetensorsHeader } from "#dist/weights/safetensors.js";
 import { golden, ROOT } from "../../support/paths.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { inScratch } from "../../support/scratch.js";
 
 const test = suite("cli/compare");
@@ -178,10 +178,10 @@ test("unreadable files: absent and a folder are E_IO of the input, foreign bytes
       [join(folder, "sub"), good],
       [join(folder, "no/absent"), good],
     ] as const) {
-      const error = await rejects(compareFiles(a, b, options), "E_IO", /^reading /);
+      const error = await refused(compareFiles(a, b, options), "E_IO", /^reading /);
       assert.is(error.origin, "input");
     }
-    await rejects(compareFiles(good, join(folder, "text"), options), "E_FORMAT", /text/);
+    await refused(compareFiles(good, join(folder, "text"), options), "E_FORMAT", /text/);
     const aborted = compareFiles(good, good, { ...options, signal: AbortSignal.abort("stopped") });
     assert.is(await aborted.catch((error) => error), "stopped");
   }));
@@ -206,7 +206,7 @@ test("L01-L03: usage", async () => {
     ["--max-abs", ["-1e-9", "1,5"]],
     ["--min-cosine", ["2", "-1.5", "x"]],
   ] as const) {
-    for (const value of values) await rejects(run("a", "b", `${flag}=${value}`), "E_USAGE", /expected a number/);
+    for (const value of values) await refused(run("a", "b", `${flag}=${value}`), "E_USAGE", /expected a number/);
   }
 });
 

@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { synthesizeCommand } from "#dist/cli/synthesize.js";
 import { ROOT } from "../../support/paths.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { inScratch } from "../../support/scratch.js";
 
 const test = suite("cli/synthesize");
@@ -36,7 +36,7 @@ test("L01, L02: usage", () =>
 
 test("L06, and the signal of the command line", () =>
   inScratch(async (folder) => {
-    await rejects(run(["--output", folder]), "E_USAGE", /exists.*--force/);
+    await refused(run(["--output", folder]), "E_USAGE", /exists.*--force/);
     const caught = await run(["--output", join(folder, "out")], AbortSignal.abort("stopped")).catch((error) => error);
     assert.is(caught, "stopped");
     assert.equal(readdirSync(folder), []);

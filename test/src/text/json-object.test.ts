@@ -9,7 +9,7 @@ import {
   parseObject,
   unsupported,
 } from "#dist/text/json-object.js";
-import { throwsJanus } from "../../support/janus-error.js";
+import { refusedNow } from "../../support/refusal.js";
 import { bytes } from "../../support/tokenizer-files.js";
 
 const test = suite("text/json-object");
@@ -20,10 +20,10 @@ test("an object is parsed, with a byte order mark too", () => {
 });
 
 test("what is not a JSON object is refused, naming the file", () => {
-  throwsJanus(() => parseObject("f.json", bytes("{")), "E_CONFIG", /^f\.json: expected JSON in UTF-8, got /);
-  throwsJanus(() => parseObject("f.json", new Uint8Array([0x7b, 0x80, 0x7d])), "E_CONFIG", /^f\.json: expected JSON/);
-  throwsJanus(() => parseObject("f.json", bytes("[]")), "E_CONFIG", /^f\.json must be an object, got a list$/);
-  throwsJanus(() => parseObject("f.json", bytes("null")), "E_CONFIG", /^f\.json must be an object, got null$/);
+  refusedNow(() => parseObject("f.json", bytes("{")), "E_CONFIG", /^f\.json: expected JSON in UTF-8, got /);
+  refusedNow(() => parseObject("f.json", new Uint8Array([0x7b, 0x80, 0x7d])), "E_CONFIG", /^f\.json: expected JSON/);
+  refusedNow(() => parseObject("f.json", bytes("[]")), "E_CONFIG", /^f\.json must be an object, got a list$/);
+  refusedNow(() => parseObject("f.json", bytes("null")), "E_CONFIG", /^f\.json must be an object, got null$/);
 });
 
 test("C18 the cap is 64 MB", () => {
@@ -33,14 +33,14 @@ test("C18 the cap is 64 MB", () => {
   assert.equal(parseObject("f.json", longest), {});
   const longer = new Uint8Array(MAX_FILE_BYTES + 1).fill(0x20);
   longer.set(bytes("{}"));
-  throwsJanus(() => parseObject("f.json", longer), "E_CONFIG", /at most 67108864 bytes are read, got 67108865/);
+  refusedNow(() => parseObject("f.json", longer), "E_CONFIG", /at most 67108864 bytes are read, got 67108865/);
 });
 
 test("values are what they must be, or named", () => {
   assert.equal([asObject("k", { a: 1 }), asArray("k", [1]), asString("k", "s")], [{ a: 1 }, [1], "s"]);
-  throwsJanus(() => asObject("k", []), "E_CONFIG", /^k must be an object, got a list$/);
-  throwsJanus(() => asArray("k", {}), "E_CONFIG", /^k must be a list, got an object$/);
-  throwsJanus(() => asString("k", undefined), "E_CONFIG", /^k must be a string, got undefined$/);
+  refusedNow(() => asObject("k", []), "E_CONFIG", /^k must be an object, got a list$/);
+  refusedNow(() => asArray("k", {}), "E_CONFIG", /^k must be a list, got an object$/);
+  refusedNow(() => asString("k", undefined), "E_CONFIG", /^k must be a string, got undefined$/);
 });
 
 test("messages are bounded and of one line, whatever the value", () => {

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { checkTokenizerJson, idOf, type TokenizerJson, withAddedToken } from "#dist/text/tokenizer-json.js";
-import { throwsJanus } from "../../support/janus-error.js";
+import { refusedNow } from "../../support/refusal.js";
 import { checkpointFile, readJson, type TokenizerDocument } from "../../support/tokenizer-files.js";
 
 /** A recorded tokenizer.json, changed and checked: 580 tokens of vocabulary, 8 added ones up to 587. */
@@ -46,22 +46,22 @@ test("ids of names that objects inherit are not found", () => {
 test("C16 duplicate added tokens are refused, by content and by id", () => {
   const duplicate = (change: object) =>
     check(({ added_tokens }) => added_tokens.push({ ...added_tokens.at(-1)!, ...change }));
-  throwsJanus(() => duplicate({}), "E_CONFIG", /tokenizer\.json: added_tokens\[8\]/, /<end_of_image>.* already/);
-  throwsJanus(() => duplicate({ id: 588 }), "E_CONFIG", /added_tokens\[8\]/, /already an added token/);
-  throwsJanus(
+  refusedNow(() => duplicate({}), "E_CONFIG", /tokenizer\.json: added_tokens\[8\]/, /<end_of_image>.* already/);
+  refusedNow(() => duplicate({ id: 588 }), "E_CONFIG", /added_tokens\[8\]/, /already an added token/);
+  refusedNow(
     () => duplicate({ content: "<new>" }),
     "E_CONFIG",
     /added_tokens\[8\]/,
     /id 588, the next free one, got 587/,
   );
-  throwsJanus(() => duplicate({ content: "<new>", id: 5 }), "E_CONFIG", /id 588, the next free one, got 5/);
-  throwsJanus(() => duplicate({ content: "a", id: 588 }), "E_CONFIG", /id 64, as in model\.vocab, got 588/);
+  refusedNow(() => duplicate({ content: "<new>", id: 5 }), "E_CONFIG", /id 588, the next free one, got 5/);
+  refusedNow(() => duplicate({ content: "a", id: 588 }), "E_CONFIG", /id 64, as in model\.vocab, got 588/);
   assert.is(idOf(duplicate({ content: "a", id: 64 }), "a"), 64);
   assert.is(idOf(duplicate({ content: "<new>", id: 588 }), "<new>"), 588);
 });
 
 test("a gap in the ids is refused: the tokenizers crate would close it", () => {
-  throwsJanus(() => check(({ added_tokens }) => (added_tokens[7]!.id = 700)), "E_CONFIG", /id 587.*got 700/);
+  refusedNow(() => check(({ added_tokens }) => (added_tokens[7]!.id = 700)), "E_CONFIG", /id 587.*got 700/);
 });
 
 test("what is not a tokenizer is refused, naming the key", () => {
@@ -88,7 +88,7 @@ test("what is not a tokenizer is refused, naming the key", () => {
     [(d) => (d.normalizer = { type: "Prepend" }), /normalizer\.prepend must be a string/],
     [(d) => (d.normalizer = { type: "Replace", pattern: { String: "a" } }), /normalizer\.content must be a string/],
   ];
-  for (const [edit, pattern] of edits) throwsJanus(() => check(edit), "E_CONFIG", /^tokenizer\.json: /, pattern);
+  for (const [edit, pattern] of edits) refusedNow(() => check(edit), "E_CONFIG", /^tokenizer\.json: /, pattern);
 });
 
 test("what would be tokenized otherwise than by the crate is refused, not approximated", () => {
@@ -104,16 +104,16 @@ test("what would be tokenized otherwise than by the crate is refused, not approx
     [(d) => (d.added_tokens[0]!["lstrip"] = true), /lstrip/],
     [(d) => (d.added_tokens[0]!["rstrip"] = true), /rstrip/],
   ];
-  for (const [edit, pattern] of edits) throwsJanus(() => check(edit), "E_UNSUPPORTED", /^tokenizer\.json: /, pattern);
+  for (const [edit, pattern] of edits) refusedNow(() => check(edit), "E_UNSUPPORTED", /^tokenizer\.json: /, pattern);
 });
 
 test("normalizer and pre_tokenizer are checked too", () => {
-  throwsJanus(
+  refusedNow(
     () => check((d) => Object.assign(d, { normalizer: 3 })),
     "E_CONFIG",
     /^tokenizer\.json: normalizer must be/,
   );
-  throwsJanus(
+  refusedNow(
     () => check((d) => Object.assign(d, { pre_tokenizer: 3 })),
     "E_CONFIG",
     /^tokenizer\.json: pre_tokenizer must be/,
