@@ -10,6 +10,7 @@ import type {
   GatherInput,
   GatherOwn,
   PackInput,
+  PackOutput,
   PROGRAMS,
   ScatterInput,
   ScatterOwn,
@@ -55,10 +56,15 @@ export class Engine {
     return this.#pool.size;
   }
 
-  /** Packs a piece of a weight; returns how many of its elements are not finite. `bytes` is given away. */
-  async pack(input: PackInput, bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<number> {
-    const counts = await this.#run("pack", input, bytes, [bytes.buffer], signal);
-    return (counts as number[]).reduce((sum, count) => sum + count, 0);
+  /** Packs a piece of a weight; says how many of its elements are not finite. The buffer goes to a worker and comes back. */
+  async pack(
+    input: PackInput,
+    bytes: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<{ readonly nonFinite: number; readonly buffer: ArrayBuffer }> {
+    const outputs = (await this.#run("pack", input, bytes, [bytes.buffer], signal)) as PackOutput[];
+    const nonFinite = outputs.reduce((sum, output) => sum + output.nonFinite, 0);
+    return { nonFinite, buffer: outputs[0]?.buffer ?? new ArrayBuffer(0) };
   }
 
   /** pixel_values f32 [3,S,S] of a picture, whose data is given away. */

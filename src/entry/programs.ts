@@ -57,8 +57,15 @@ export interface PackInput {
   readonly bytes: number;
 }
 
-/** Takes a piece of a stored tensor to its place; each worker's output is the number of non-finite elements in its share. */
-const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array): Reply => {
+export interface PackOutput {
+  /** Elements that are NaN or infinite in this worker's share. */
+  readonly nonFinite: number;
+  /** The leader gives back what it was sent. */
+  readonly buffer: ArrayBuffer | undefined;
+}
+
+/** Takes a piece of a stored tensor to its place. */
+const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array<ArrayBuffer> | undefined): Reply => {
   const { placement, first, count, stored } = input;
   const arena = new Arena(x.plan.free);
   const staged = arena.take(input.bytes);
@@ -66,13 +73,14 @@ const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array): Repl
   const widened = arena.take(placement.kind === "panels" && placement.wide ? elements * 4 : 0);
   if (x.team.leads) {
     ensureMemory(x.memory, arena.end);
-    u8(x.memory, staged, own.length).set(own);
+    if (own) u8(x.memory, staged, own.length).set(own);
   }
   x.team.barrier();
-  const output = countNonFinite(x, staged, stored, elements);
+  const nonFinite = countNonFinite(x, staged, stored, elements);
   if (placement.kind === "vector") widen(x, offset(placement.at, first), staged, stored, count);
   else packWeights(x, placement.at, staged, widened, placement.k, stored, placement.wide, first, count);
-  return { output };
+  const output: PackOutput = { nonFinite, buffer: own?.buffer };
+  return { output, transfer: own ? [own.buffer] : [] };
 };
 
 export interface PictureSize {

@@ -1,4 +1,5 @@
 import type { Variant } from "../wasm/variants.js";
+import { storedRowBytes } from "../weights/checkpoint.js";
 import type { WeightSource } from "../weights/source.js";
 import { Engine } from "./engine.js";
 import type { Host } from "./host.js";
@@ -94,7 +95,7 @@ function storedBytes(model: OpenModel): number {
   let total = 0;
   for (const [role, tensor] of model.bound) {
     if (role === "embed_tokens.weight") continue;
-    total += tensor.shape.reduce((product, d) => product * d, tensor.dtype === "F32" ? 4 : 2);
+    total += storedRowBytes(tensor) * (tensor.shape[0] ?? 1);
   }
   return total;
 }
