@@ -11,7 +11,7 @@ const CHUNK = 1 << 16;
 const STRIDE = 101;
 const LOWEST = 0xc2ae999a;
 
-forEachVariant(test, "2 ULP on [-87.3, 0], by bit patterns", (lab) => {
+forEachVariant(test, "1.1 ULP on [-87.3, 0], where the contract allows 2, by bit patterns", (lab) => {
   const src = lab.buffer(Float32Array, CHUNK);
   const dst = lab.buffer(Float32Array, CHUNK);
   const bits = new Uint32Array(CHUNK);
@@ -24,7 +24,7 @@ forEachVariant(test, "2 ULP on [-87.3, 0], by bit patterns", (lab) => {
     exp(exact, src.data, 0, CHUNK);
     for (let i = 0; i < CHUNK; i++) worst = Math.max(worst, Math.abs(dst.data[i]! - exact[i]!) / ulp(exact[i]!));
   }
-  assert.ok(worst <= 2, `${worst} ULP`);
+  assert.ok(worst <= 1.1, `${worst} ULP`);
   assert.ok(worst > 0.5, `${worst} ULP is too good to have been measured`);
 });
 
