@@ -16,9 +16,9 @@ export interface ChosenVariant {
   readonly notes: readonly string[];
 }
 
-/** Rows x columns of the register tile: what fits V8's 15 registers with a fused multiply-add, and without. */
+/** Rows x columns of the register tile (assembly/tiles/tile.ts): 12 accumulators where a multiply-add is one instruction, 8 where it needs a temporary. */
 export function tileOf(variant: Variant): string {
-  return isRelaxed(variant) ? "6x8" : "5x8";
+  return isRelaxed(variant) ? "6x8" : "4x8";
 }
 
 /** Probes one variant of this host. */
