@@ -4,6 +4,7 @@ import type { ModelPlan } from "../model/plan.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import { Pool } from "../threads/pool.js";
 import type { WorkerHandle } from "../threads/protocol.js";
+import type { TileName } from "../wasm/abi.js";
 import { createMemory } from "../wasm/memory.js";
 import type {
   EncodeOutput,
@@ -24,6 +25,8 @@ export interface EngineOptions {
   readonly threads: number;
   readonly config: JanusConfig;
   readonly plan: ModelPlan;
+  /** The register tile that every worker uses. */
+  readonly tile: TileName;
   readonly startWorker: () => WorkerHandle;
 }
 
@@ -34,9 +37,11 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly #pool: Pool;
+  readonly #tile: TileName;
 
-  private constructor(pool: Pool) {
+  private constructor(pool: Pool, tile: TileName) {
     this.#pool = pool;
+    this.#tile = tile;
   }
 
   /** Creates the memory (shared when there are several threads) and the workers. E_OOM when the host refuses the memory. */
@@ -48,8 +53,8 @@ export class Engine {
       ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
       : new Int32Array(own ?? new ArrayBuffer(CONTROL_BYTES));
     const setup: Setup = { module, memory, control: own, config, plan };
-    const { startWorker } = options;
-    return new Engine(await Pool.start({ count: threads, startWorker, control, setup }));
+    const { startWorker, tile } = options;
+    return new Engine(await Pool.start({ count: threads, startWorker, control, setup }), tile);
   }
 
   get threads(): number {
@@ -76,13 +81,13 @@ export class Engine {
 
   /** image_features f32 [P,W] of pixel_values [3,S,S]. */
   async encode(pixels: Float32Array, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
-    const [output] = await this.#run("encode", { taps }, pixels, [], signal);
+    const [output] = await this.#run("encode", { taps, tile: this.#tile }, pixels, [], signal);
     return output as EncodeOutput;
   }
 
   /** image_embeds f32 [P,D] of image_features [P,W]. */
   async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
-    const [embeds] = await this.#run("project", undefined, features, [], signal);
+    const [embeds] = await this.#run("project", { tile: this.#tile }, features, [], signal);
     return embeds as Floats;
   }
 

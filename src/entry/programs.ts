@@ -12,8 +12,8 @@ import { scatter } from "../ops/scatter.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import type { Program, Reply } from "../threads/serve.js";
 import { Team } from "../threads/team.js";
-import type { Pointer, Storage } from "../wasm/abi.js";
-import { NULL, STORAGE_BYTES } from "../wasm/abi.js";
+import type { Pointer, Storage, TileName } from "../wasm/abi.js";
+import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
 
@@ -102,8 +102,13 @@ export interface EncodeOutput {
   readonly stages: readonly (readonly [string, Float32Array<ArrayBuffer>])[];
 }
 
+export interface EncodeInput {
+  readonly taps: boolean;
+  readonly tile: TileName;
+}
+
 /** pixel_values f32 [3,S,S] in, image_features f32 [P,W] out. */
-const encode: Program<ModelContext> = (x, input: { readonly taps: boolean }, own: Float32Array): Reply | undefined => {
+const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array): Reply | undefined => {
   const a = x.plan.activations;
   const count = x.config.tokens * x.config.width;
   if (x.team.leads) f32(x.memory, a.pixels, own.length).set(own);
@@ -111,18 +116,28 @@ const encode: Program<ModelContext> = (x, input: { readonly taps: boolean }, own
   const stages: [string, Float32Array<ArrayBuffer>][] = [];
   // The leader copies a stage while the others start the next op, which reads it and writes elsewhere.
   const tap = (stage: string, at: Pointer): number => stages.push([stage, f32(x.memory, at, count).slice()]);
-  encodeImage(x, x.config, x.plan.weights, a, input.taps && x.team.leads ? tap : undefined);
+  encodeImage(
+    { ...x, tile: TILE[input.tile] },
+    x.config,
+    x.plan.weights,
+    a,
+    input.taps && x.team.leads ? tap : undefined,
+  );
   if (!x.team.leads) return undefined;
   const output: EncodeOutput = { features: f32(x.memory, a.normed, count).slice(), stages };
   return { output, transfer: [output.features.buffer, ...stages.map(([, data]) => data.buffer)] };
 };
 
 /** image_features f32 [P,W] in, image_embeds f32 [P,D] out. */
-const project: Program<ModelContext> = (x, _input: undefined, own: Float32Array): Reply | undefined => {
+const project: Program<ModelContext> = (
+  x,
+  input: { readonly tile: TileName },
+  own: Float32Array,
+): Reply | undefined => {
   const a = x.plan.activations;
   if (x.team.leads) f32(x.memory, a.normed, own.length).set(own);
   x.team.barrier();
-  const embeds = projectImage(x, x.config, x.plan.weights, a);
+  const embeds = projectImage({ ...x, tile: TILE[input.tile] }, x.config, x.plan.weights, a);
   return answer(x, embeds, x.config.tokens * x.config.dim);
 };
 

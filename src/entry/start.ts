@@ -56,9 +56,9 @@ export async function startModel(
     const threads = asked === "auto" ? host.availableThreads() : asked;
     const chosen = await chooseVariant(host, options.variant ?? "auto", threads);
     const plan = planMemory(opened, options.dtype === "fp32", threads);
-    const { module } = chosen;
+    const { module, tile } = chosen;
     const { config } = opened;
-    engine = await Engine.start({ module, threads, config, plan, startWorker: host.startWorker });
+    engine = await Engine.start({ module, threads, config, plan, tile, startWorker: host.startWorker });
     const total = storedBytes(opened);
     const onBytes = (loaded: number): void =>
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
