@@ -16,6 +16,7 @@ import type { Pointer, Storage, TileName } from "../wasm/abi.js";
 import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
+import { chooseTile } from "../wasm/tiles.js";
 
 /** What every worker is started with; must survive a structured clone. */
 export interface Setup {
@@ -30,6 +31,7 @@ export interface Setup {
 
 /** A worker's context: kernels over the one memory, its team, the model's blueprint and addresses. */
 export interface ModelContext extends OpContext {
+  readonly module: WebAssembly.Module;
   readonly config: JanusConfig;
   readonly plan: ModelPlan;
 }
@@ -44,8 +46,14 @@ export function startModel(setup: Setup, index: number, count: number): ModelCon
     : new Int32Array(setup.control ?? new ArrayBuffer(CONTROL_BYTES));
   const team = new Team(index, count, control, () => kernels.barrier(setup.memory ? plan.control : NULL, count));
   const scratch = offset(plan.scratch, index * plan.scratchBytes, 1);
-  return { kernels, memory, team, scratch, config: setup.config, plan };
+  return { kernels, memory, team, scratch, module: setup.module, config: setup.config, plan };
 }
+
+/** The leader times the tiles while the others rest; the code that it warms up is theirs, too. */
+const timeTiles: Program<ModelContext> = (x, input: { readonly fallback: TileName }): Reply | undefined => {
+  if (!x.team.leads) return undefined;
+  return { output: chooseTile(x.module, x.team.count > 1, input.fallback, () => performance.now()) };
+};
 
 export interface PackInput {
   readonly placement: Placement;
@@ -213,4 +221,4 @@ function answer(x: ModelContext, at: Pointer, count: number): Reply | undefined 
 }
 
 /** Every program a worker knows, by the name the caller uses. */
-export const PROGRAMS = { pack, preprocess, encode, project, embedTokens, fuse } as const;
+export const PROGRAMS = { timeTiles, pack, preprocess, encode, project, embedTokens, fuse } as const;
