@@ -153,12 +153,25 @@ function check(lab: Lab, c: Case, call: Call): void {
   assertSameBits(c.out.data, expected, `${c.rows} x ${c.columns} x ${c.k}, storage ${c.storage}`);
 }
 
-const KS = [1, 2, 3, 4, 5, 8, 9, K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 1];
+const SHORT = [1, 2, 3, 4, 5, 8, 9];
+const ABOUT_A_BLOCK = [K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 1];
 
 forEachTile(test, "every ragged shape, in the order of the contract", (lab, tile) => {
   for (let rows = 0; rows <= 13; rows++) {
     for (let columns = 1; columns <= 17; columns++) {
-      for (const k of KS) {
+      for (const k of SHORT) {
+        lab.reset();
+        const c = prepare(lab, tile, rows, columns, k);
+        check(lab, c, whole(c));
+      }
+    }
+  }
+});
+
+forEachTile(test, "k about a block, with tiles, rows and panels left over", (lab, tile) => {
+  for (const rows of [1, 4, 5, 6, 7, 13]) {
+    for (const columns of [1, 7, 8, 9, 16, 17, 33]) {
+      for (const k of ABOUT_A_BLOCK) {
         lab.reset();
         const c = prepare(lab, tile, rows, columns, k);
         check(lab, c, whole(c));
@@ -170,7 +183,7 @@ forEachTile(test, "every ragged shape, in the order of the contract", (lab, tile
 forEachTile(test, "bf16 and f16 panels", (lab, tile) => {
   for (const storage of [STORAGE.bf16, STORAGE.f16]) {
     for (const columns of [1, 7, 8, 9, 17]) {
-      for (const k of KS) {
+      for (const k of [...SHORT, ...ABOUT_A_BLOCK]) {
         lab.reset();
         const c = prepare(lab, tile, 7, columns, k, storage);
         check(lab, c, whole(c));
