@@ -9,6 +9,7 @@ export interface ModelFlags {
   readonly dtype: "auto" | "fp32" | "int8";
   readonly threads: "auto" | number;
   readonly variant?: "simd" | "relaxed";
+  readonly engineFlags: "auto" | "none";
   readonly json?: boolean;
   readonly force?: boolean;
   readonly verbose?: boolean;
@@ -21,14 +22,22 @@ export function addModelOptions(command: Command): Command {
     .addOption(new Option("--dtype <dtype>", "how weights are kept").choices(["auto", "fp32", "int8"]).default("auto"))
     .option("-t, --threads <n>", "worker threads, 1 to 64, or auto", parseThreads, "auto")
     .addOption(new Option("--variant <variant>", "binary to run instead of the fastest").choices(["simd", "relaxed"]))
+    .addOption(engineFlagsOption())
     .option("--json", "print one JSON object on stdout")
     .option("--force", "overwrite an existing output")
     .option("--verbose", "a stack trace with errors");
 }
 
+/** `--engine-flags`: here the process is ours, so what its engine gains by is taken unless told otherwise. */
+export function engineFlagsOption(): Option {
+  const description = "flags of the JavaScript engine that make a large model faster: try them, or leave them alone";
+  return new Option("--engine-flags <flags>", description).choices(["auto", "none"]).default("auto");
+}
+
 /** Load options of these flags. */
 export function loadOptions(flags: ModelFlags, signal: AbortSignal): LoadOptions {
-  return { dtype: flags.dtype, threads: flags.threads, signal, ...(flags.variant && { variant: flags.variant }) };
+  const { dtype, threads, engineFlags } = flags;
+  return { dtype, threads, engineFlags, signal, ...(flags.variant && { variant: flags.variant }) };
 }
 
 function parseThreads(text: string): "auto" | number {

@@ -1,6 +1,10 @@
+import type { VariantReport } from "../wasm/probe.js";
 import { defaultFamily } from "../wasm/probe.js";
+import type { TileChoice } from "../wasm/tiles.js";
+import { chooseTile } from "../wasm/tiles.js";
 import type { Variant } from "../wasm/variants.js";
-import { VARIANTS, variantOf } from "../wasm/variants.js";
+import { isThreaded, VARIANTS, variantOf } from "../wasm/variants.js";
+import { takeEngineFlags } from "./engine-flags.js";
 import type { Host } from "./host.js";
 import { probe, tileOf } from "./variant.js";
 
@@ -11,20 +15,23 @@ export interface Diagnosis {
   readonly variants: readonly { readonly name: Variant; readonly ok: boolean; readonly why: string }[];
   readonly features: { readonly fma: boolean; readonly dot8: string; readonly sharedMemory: boolean };
   readonly threads: number;
-  readonly tiles: Readonly<Record<string, string>>;
+  /** By variant: the tile that a large model gets, and GFLOP/s of one thread for each. */
+  readonly tiles: Readonly<Record<string, Pick<TileChoice, "tile" | "gflops">>>;
   readonly notes: readonly string[];
 }
 
-/** Tries every variant on this host. */
-export async function examine(host: Host): Promise<Diagnosis> {
+/** Tries every variant on this host and times its tiles, after the engine's flags were tried, as loading a large model with `engineFlags` does. */
+export async function examine(host: Host, engineFlags: "auto" | "none"): Promise<Diagnosis> {
+  const flagNotes = engineFlags === "auto" ? await takeEngineFlags(host, "auto", host.availableThreads()) : [];
   const reports = await Promise.all(VARIANTS.map((variant) => probe(host, variant)));
   const threads = host.availableThreads();
   const taken = variantOf(defaultFamily(reports, threads > 1), threads > 1);
   const running = reports.filter((report) => report.ok);
+  const timed = running.flatMap(timeTiles);
   const relaxed = running.find((report) => report.name === "relaxed");
   return {
     engine: host.engine,
-    engineFlags: host.engineFlags,
+    engineFlags: host.engineFlags(),
     variants: reports.map(({ name, ok, why }) => ({ name, ok, why })),
     features: {
       fma: relaxed?.fma ?? false,
@@ -32,7 +39,11 @@ export async function examine(host: Host): Promise<Diagnosis> {
       sharedMemory: running.some((report) => report.name === "simd-threads"),
     },
     threads,
-    tiles: Object.fromEntries(running.map(({ name }) => [name, tileOf(name)])),
-    notes: [`${taken} is taken by default`],
+    tiles: Object.fromEntries(timed.map(([name, { tile, gflops }]) => [name, { tile, gflops }])),
+    notes: [`${taken} is taken by default`, ...flagNotes, ...timed.flatMap(([, { notes }]) => notes)],
   };
+}
+
+function timeTiles({ name, module }: VariantReport): [Variant, TileChoice][] {
+  return module ? [[name, chooseTile(module, isThreaded(name), tileOf(name), () => performance.now())]] : [];
 }

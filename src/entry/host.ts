@@ -22,12 +22,20 @@ export interface ModelSource extends WeightSource {
  */
 export type ImageInput = string | URL | Blob | ArrayBufferLike | ArrayBufferView | PixelArray;
 
+/** A flag of the engine, for the whole process, that holds for what is compiled after it was set. */
+export interface EngineFlag {
+  readonly name: string;
+  set(on: boolean): void;
+}
+
 /** What a host (Node, a browser, an edge worker) gives; everything else is the same everywhere. */
 export interface Host {
   /** Name and version, as `node 20.20.2`. */
   readonly engine: string;
-  /** V8 flags and the like that change how kernels run. */
-  readonly engineFlags: readonly string[];
+  /** V8 flags and the like that are in force and change how kernels run. */
+  engineFlags(): readonly string[];
+  /** Flags that are not, and may make kernels faster. */
+  offeredFlags(): readonly EngineFlag[];
   /** What `threads: "auto"` becomes. */
   availableThreads(): number;
   /** The bytes of a variant's binary. */

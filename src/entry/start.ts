@@ -3,6 +3,7 @@ import type { Variant } from "../wasm/variants.js";
 import { storedRowBytes } from "../weights/checkpoint.js";
 import type { WeightSource } from "../weights/source.js";
 import { Engine } from "./engine.js";
+import { takeEngineFlags } from "./engine-flags.js";
 import type { Host } from "./host.js";
 import type { OpenModel } from "./load.js";
 import { keptDType, openModel, planMemory } from "./load.js";
@@ -58,12 +59,15 @@ export async function startModel(
     const opened = await openModel(source, signal);
     const asked = options.threads ?? "auto";
     const threads = asked === "auto" ? host.availableThreads() : asked;
-    const chosen = await chooseVariant(host, options.variant ?? "auto", threads);
     const plan = planMemory(opened, options.dtype === "fp32", threads);
+    const worthTiming = imageFlop(opened.config, plan.weights) >= TIMED_FLOP;
+    const variant = options.variant ?? "auto";
+    const tryFlags = options.engineFlags === "auto" && worthTiming;
+    const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];
+    const chosen = await chooseVariant(host, variant, threads);
     const { module, tile } = chosen;
     const { config } = opened;
     engine = await Engine.start({ module, threads, config, plan, tile, startWorker: host.startWorker });
-    const worthTiming = imageFlop(config, plan.weights) >= TIMED_FLOP;
     const tileNotes = worthTiming ? await engine.timeTiles(signal) : [];
     const total = storedBytes(opened);
     const onBytes = (loaded: number): void =>
@@ -78,9 +82,9 @@ export async function startModel(
       fma: chosen.fma,
       dot8: chosen.dot8,
       engine: host.engine,
-      engineFlags: host.engineFlags,
+      engineFlags: host.engineFlags(),
       weightBytes: plan.weightBytes,
-      notes: [...chosen.notes, ...tileNotes, ...config.warnings],
+      notes: [...chosen.notes, ...flagNotes, ...tileNotes, ...config.warnings],
     };
     onProgress?.({ status: "ready" });
     const close = async (): Promise<void> => {

@@ -10,11 +10,11 @@ import * as assert from "uvu/assert";
 import { ARENA_BASE, type Kernels, type Pointer, TILE, type Tile, type TileName } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
 import { isRelaxed, isThreaded, VARIANTS, type Variant, type VariantFamily } from "#dist/wasm/variants.js";
+import { RELAXED_EXPECTED } from "./engine.js";
 import { ROOT } from "./paths.js";
 
 const PAGES = 512;
 const CANARY_BYTES = 64;
-const NODE_MAJOR = Number(process.versions.node.split(".")[0]);
 
 type TypedArrayConstructor =
   | Uint8ArrayConstructor
@@ -35,9 +35,9 @@ interface Placed {
   readonly scratch: boolean;
 }
 
-/** What this engine must run: relaxed SIMD is on by default from Node 21. One that is missing then fails instead of being skipped. */
+/** What this engine must run. One that is missing then fails instead of being skipped. */
 export function requiredVariants(): Variant[] {
-  return VARIANTS.filter((variant) => NODE_MAJOR >= 21 || !isRelaxed(variant));
+  return VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxed(variant));
 }
 
 export function variantBytes(variant: Variant): Uint8Array<ArrayBuffer> {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Host } from "../host.js";
 import { createDecoder, type Decoder } from "./decoder.js";
+import { flagsInForce, offeredFlags } from "./engine-flags.js";
 import { loadImage } from "./image-input.js";
 import { openModelSource } from "./model-source.js";
 import { startTokenizer } from "./tokenizer.js";
@@ -15,7 +16,8 @@ export function nodeHost(): Host {
   let decoder: Decoder | undefined;
   return {
     engine: `node ${process.versions.node} (V8 ${process.versions.v8})`,
-    engineFlags: process.execArgv.filter((flag) => /wasm|liftoff|turbo/.test(flag)),
+    engineFlags: flagsInForce,
+    offeredFlags,
     availableThreads: () => Math.min(availableParallelism(), AUTO_THREADS_MAX),
     binary: async (variant) => new Uint8Array(await readFile(new URL(`../../wasm/${variant}.wasm`, import.meta.url))),
     startWorker: startComputeWorker,

@@ -1,16 +1,16 @@
 /**
- * The suites of the kernels that run on tiles, once more on optimised code from the first call on, and from Node 24 on with V8's revectorizer,
- * which rewrites exactly this code.
+ * The suites of the kernels that run on tiles, once more on optimised code from the first call on and with the flags that make this engine faster: V8's
+ * revectorizer rewrites exactly this code, and Node 20 runs the relaxed variants with a flag alone.
  */
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { offeredFlags } from "#dist/entry/node/engine-flags.js";
 import { ROOT } from "../../support/paths.js";
 
 const test = suite("tiles, optimised");
 
-const REVECTORIZES = Number(process.versions.node.split(".")[0]) >= 24 && process.arch === "x64";
-const FLAGS = ["--no-liftoff", ...(REVECTORIZES ? ["--experimental-wasm-revectorize"] : [])];
+const FLAGS = ["--no-liftoff", ...offeredFlags().map((flag) => flag.name)];
 
 for (const kernel of ["gemm", "attention"]) {
   test(`${kernel}, ${FLAGS.join(" ")}`, () => {
