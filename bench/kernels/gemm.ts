@@ -8,6 +8,7 @@ import {
   STORAGE,
   STORAGE_BYTES,
   TILE,
+  TILE_PANELS,
 } from "#dist/wasm/abi.js";
 import { f32, u8 } from "#dist/wasm/memory.js";
 import type { Variant } from "#dist/wasm/variants.js";
@@ -26,7 +27,7 @@ const ROWS = 288;
 
 export interface GemmCase {
   readonly name: string;
-  /** Floating-point operations of one `run`, unpadded. */
+  /** Floating-point operations of one `run`: the next panels of the product. */
   readonly flop: number;
   run(): void;
 }
@@ -59,34 +60,35 @@ export function gemmCase(
   }
   kernels.packPanels(panels, weights, k, k, STORAGE_BYTES[kept], 0, 0, columns);
   const count = columns / PANEL;
-  // 16 MFLOP a call: what ops/gemm.ts takes.
-  const step = Math.max(1, Math.floor(16e6 / (2 * PANEL * k * ROWS)));
+  // 16 MFLOP a call at most, in pairs of panels: what ops/gemm.ts takes. Short samples also fit between the interruptions of a busy machine.
+  const pairs = Math.floor(16e6 / (2 * PANEL * TILE_PANELS * k * ROWS));
+  const step = TILE_PANELS * Math.max(1, pairs);
+  let panel = 0;
   const run = (): void => {
-    for (let panel = 0; panel < count; panel += step) {
-      const end = Math.min(panel + step, count);
-      kernels.gemm(
-        out,
-        a,
-        panels,
-        NULL,
-        NULL,
-        scratch,
-        columns,
-        k,
-        k,
-        columns,
-        0,
-        kept,
-        EPILOGUE.none,
-        0,
-        ROWS,
-        panel,
-        end,
-        TILE[tile],
-      );
-    }
+    kernels.gemm(
+      out,
+      a,
+      panels,
+      NULL,
+      NULL,
+      scratch,
+      columns,
+      k,
+      k,
+      columns,
+      0,
+      kept,
+      EPILOGUE.none,
+      0,
+      ROWS,
+      panel,
+      panel + step,
+      TILE[tile],
+    );
+    panel = (panel + step) % count;
   };
-  run();
+  if (count % step !== 0) throw new Error(`${shape.name}: ${count} panels are not cut evenly into ${step}`);
+  for (let done = 0; done < count; done += step) run();
   verify(
     shape,
     storage,
@@ -96,7 +98,7 @@ export function gemmCase(
   );
   return {
     name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} ${storage} ${tile}`,
-    flop: 2 * ROWS * columns * k,
+    flop: 2 * ROWS * step * PANEL * k,
     run,
   };
 }
