@@ -19,6 +19,8 @@ export const STORAGE_OF: Readonly<Record<BoundTensor["dtype"], Storage>> = {
 interface Piece {
   readonly placement: Placement;
   readonly tensor: BoundTensor;
+  /** The stored tensor that all its rows come from. */
+  readonly name: string;
   readonly firstRow: number;
   readonly rows: number;
   readonly rowElements: number;
@@ -48,7 +50,7 @@ export async function loadWeights(
   for (const [at, piece] of pieces.entries()) {
     const bytes = ownBuffer((await next) ?? new Uint8Array(0));
     next = read(pieces[at + 1]);
-    const { placement, tensor } = piece;
+    const { placement, tensor, name } = piece;
     loaded += bytes.length;
     // A vector is placed by element, a matrix by row.
     const unit = placement.kind === "vector" ? piece.rowElements : 1;
@@ -60,7 +62,7 @@ export async function loadWeights(
       bytes: bytes.length,
     };
     const bad = await engine.pack(input, bytes, signal);
-    if (bad > 0) for (const name of tensor.names) nonFinite.set(name, (nonFinite.get(name) ?? 0) + bad);
+    if (bad > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + bad);
     onBytes(loaded);
   }
   if (nonFinite.size > 0) {
@@ -72,7 +74,7 @@ export async function loadWeights(
   }
 }
 
-/** Whole rows of about PIECE_BYTES, cut at panel boundaries. */
+/** Whole rows of about PIECE_BYTES, cut at panel boundaries and where a stored tensor ends (q, k and v make up one layer). */
 function* cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Placement[]): Generator<Piece> {
   for (const placement of placements) {
     const tensor = bound.get(placement.role);
@@ -81,8 +83,12 @@ function* cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Plac
     const rowElements = elements(tensor.shape) / rows;
     const rowBytes = rowElements * (tensor.dtype === "F32" ? 4 : 2);
     const step = Math.max(PANEL, Math.floor(PIECE_BYTES / rowBytes / PANEL) * PANEL);
-    for (let firstRow = 0; firstRow < rows; firstRow += step) {
-      yield { placement, tensor, firstRow, rows: Math.min(step, rows - firstRow), rowElements };
+    const partRows = rows / tensor.names.length;
+    for (const [part, name] of tensor.names.entries()) {
+      const end = (part + 1) * partRows;
+      for (let firstRow = part * partRows; firstRow < end; firstRow += step) {
+        yield { placement, tensor, name, firstRow, rows: Math.min(step, end - firstRow), rowElements };
+      }
     }
   }
 }
