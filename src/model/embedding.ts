@@ -19,7 +19,7 @@ export async function readTableRows(
   distinct: readonly number[],
   rowBytes: number,
   signal?: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const table = new Uint8Array(distinct.length * rowBytes);
   const runs = joinRuns(distinct, Math.floor(GAP_BYTES / rowBytes), Math.floor(RUN_BYTES / rowBytes));
   let next = 0;
