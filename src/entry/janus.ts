@@ -2,6 +2,7 @@ import { JanusError } from "../errors.js";
 import type { JanusConfig } from "../model/config.js";
 import type { Pairing } from "../model/fusion.js";
 import { pairSlots } from "../model/fusion.js";
+import { checkSequence } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
 import type { WeightSource } from "../weights/source.js";
@@ -208,7 +209,8 @@ export class JanusModel {
       const started = performance.now();
       const timings = newTimings();
       const { inputIds, pixelValues, imagesSeqMask, imagesEmbMask } = inputs;
-      const { imageSize, tokens } = this.config;
+      const { imageSize, tokens, vocabRows, maxPositions } = this.config;
+      checkSequence(inputIds, vocabRows, maxPositions);
       const pairing = pairSlots(inputIds, imagesSeqMask, imagesEmbMask, tokens);
       const perImage = 3 * imageSize ** 2;
       if (pairing.images.length > 0) {
