@@ -9,8 +9,9 @@ export function startComputeWorker(): WorkerHandle {
   let ended = false;
   return {
     post(message, transfer) {
-      worker.ref();
+      // In this order: what cannot be posted is never answered, and would keep the process alive.
       worker.postMessage(message, [...transfer]);
+      worker.ref();
     },
     onMessage(listener) {
       worker.on("message", (message) => {
@@ -19,7 +20,8 @@ export function startComputeWorker(): WorkerHandle {
       });
     },
     onEnd(listener) {
-      worker.on("error", (error) => listener(error.message));
+      worker.on("error", (error: unknown) => listener(error instanceof Error ? error.message : String(error)));
+      worker.on("messageerror", (error) => listener(`it sent what cannot be read: ${error.message}`));
       worker.on("exit", (status) => {
         if (!ended) listener(`exit status ${status}`);
       });
