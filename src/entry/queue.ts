@@ -4,7 +4,8 @@ import { JanusError } from "../errors.js";
 export class Queue {
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
-  readonly #calls = new Set<AbortController>();
+  /** Calls under way by the caller's signal, which is listened to once: past ten listeners Node warns of a leak. */
+  readonly #calls = new Map<AbortSignal | undefined, Set<AbortController>>();
 
   /**
    * Rejects at once with the signal's reason when it aborts, whether the task waits or runs. The task is given a signal that also aborts when
@@ -19,28 +20,42 @@ export class Queue {
     });
     this.#last = turn.catch(() => undefined);
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => call.abort(signal?.reason);
       call.signal.addEventListener("abort", () => reject(call.signal.reason), { once: true });
-      signal?.addEventListener("abort", onAbort, { once: true });
-      if (signal?.aborted) onAbort();
-      this.#calls.add(call);
-      turn.then(resolve, reject).finally(() => {
-        signal?.removeEventListener("abort", onAbort);
-        this.#calls.delete(call);
-      });
+      this.#enter(call, signal);
+      turn.then(resolve, reject).finally(() => this.#leave(call, signal));
     });
   }
 
   /** Stops the running task; the rest rejects. */
   close(): void {
     this.#closed = true;
-    for (const call of this.#calls) call.abort(disposed());
+    for (const calls of this.#calls.values()) for (const call of calls) call.abort(disposed());
   }
 
   /** When the last task has left. */
   idle(): Promise<unknown> {
     return this.#last;
   }
+
+  #enter(call: AbortController, signal: AbortSignal | undefined): void {
+    const calls = this.#calls.get(signal) ?? new Set();
+    this.#calls.set(signal, calls.add(call));
+    if (signal?.aborted) call.abort(signal.reason);
+    else if (calls.size === 1) signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  #leave(call: AbortController, signal: AbortSignal | undefined): void {
+    const calls = this.#calls.get(signal);
+    calls?.delete(call);
+    if (calls?.size !== 0) return;
+    this.#calls.delete(signal);
+    signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  readonly #onAbort = (event: Event): void => {
+    const signal = event.target as AbortSignal;
+    for (const call of this.#calls.get(signal) ?? []) call.abort(signal.reason);
+  };
 }
 
 function disposed(): JanusError {
