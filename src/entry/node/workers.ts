@@ -1,10 +1,10 @@
 import { Worker } from "node:worker_threads";
 import type { WorkerHandle } from "../../threads/protocol.js";
 
-/** A compute worker as a worker thread. It keeps the process alive only while it is asked something. */
-export function startComputeWorker(): WorkerHandle {
+/** A compute worker as a worker thread, of another `program` for tests. It keeps the process alive only while it is asked something. */
+export function startComputeWorker(program: URL = new URL("./compute-worker.js", import.meta.url)): WorkerHandle {
   // Flags of this process that a worker refuses (--input-type) or that are not meant for it stay out.
-  const worker = new Worker(new URL("./compute-worker.js", import.meta.url), { execArgv: [] });
+  const worker = new Worker(program, { execArgv: [] });
   worker.unref();
   let ended = false;
   return {
