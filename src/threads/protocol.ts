@@ -26,7 +26,7 @@ export function toWire(error: unknown): WireError {
   if (error instanceof JanusError)
     return { code: error.code, message: error.message, origin: error.origin, stack: error.stack };
   const reason = error instanceof Error ? error.message : String(error);
-  const message = `a worker failed: ${reason}; load the model again`;
+  const message = `a worker failed: ${reason.replace(/\.$/, "")}; load the model again`;
   return { code: "E_INTERNAL", message, stack: error instanceof Error ? error.stack : undefined };
 }
 
