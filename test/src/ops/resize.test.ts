@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { bicubicTable } from "#dist/image/resample.js";
+import type { OpContext } from "#dist/ops/context.js";
 import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
 import type { Pointer } from "#dist/wasm/abi.js";
 import { recordedCalls } from "../../support/recorded-calls.js";
@@ -61,22 +62,33 @@ for (const target of [1, 14, 96]) {
   });
 }
 
-test("workers share the rows, with a poll before each slice", () => {
+test("workers share the rows, in slices of a millisecond with a poll before each", () => {
   const at = 64 as Pointer;
-  const tables = { bounds: at, weights: at, taps: 9 };
-  for (const op of [resizeHorizontal, resizeVertical]) {
+  for (const [width, taps] of [
+    [96, 9],
+    [384, 86],
+    [384, 10417],
+    [4096, 977],
+  ] as const) {
+    const tables = { bounds: at, weights: at, taps };
     for (const rows of [1, 31, 33, 1000]) {
       for (const count of [1, 2, 3]) {
-        let next = 0;
-        for (let index = 0; index < count; index++) {
-          recordedCalls(index, count, (x) => op(x, at, at, tables, 50, 96, rows)).forEach(({ args, polls }, call) => {
-            const [begin = -1, end = -1] = args.slice(-2);
-            assert.is(begin, next, "in order, without a gap");
-            assert.ok(end > begin && polls > call);
-            next = end;
-          });
+        for (const op of [
+          (x: OpContext) => resizeHorizontal(x, at, at, tables, 5000, width, rows),
+          (x: OpContext) => resizeVertical(x, at, at, tables, width * 3, width * 3, rows),
+        ]) {
+          let next = 0;
+          for (let index = 0; index < count; index++) {
+            recordedCalls(index, count, op).forEach(({ args, polls }, call) => {
+              const [begin = -1, end = -1] = args.slice(-2);
+              assert.is(begin, next, "in order, without a gap");
+              assert.ok(end > begin && polls > call);
+              assert.ok((end - begin) * width * 3 * taps <= 4e6 || end - begin === 1, `${end - begin} rows at once`);
+              next = end;
+            });
+          }
+          assert.is(next, rows);
         }
-        assert.is(next, rows);
       }
     }
   }
