@@ -2,6 +2,7 @@ import { JanusError } from "../errors.js";
 import type { JanusConfig } from "../model/config.js";
 import type { Pairing } from "../model/fusion.js";
 import { pairSlots } from "../model/fusion.js";
+import { checkSequence } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
 import type { WeightSource } from "../weights/source.js";
@@ -110,10 +111,10 @@ export class JanusModel {
   /** pixel_values float32 [n,3,S,S] of one picture or several. VLMImageProcessor.preprocess, byte for byte Pillow's pixels. */
   preprocess(image: ImageInput | readonly ImageInput[], options: CallOptions = {}): Promise<Tensor<"float32">> {
     const images: readonly ImageInput[] = Array.isArray(image) ? image : [image as ImageInput];
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const timings = newTimings();
       const pixels: Float32Array[] = [];
-      for (const [at, input] of images.entries()) pixels.push(await this.#pixels(input, at, timings, options.signal));
+      for (const [at, input] of images.entries()) pixels.push(await this.#pixels(input, at, timings, signal));
       const size = this.config.imageSize;
       return stack(pixels, [images.length, 3, size, size]);
     }, options.signal);
@@ -121,7 +122,7 @@ export class JanusModel {
 
   /** image_features float32 [n,P,W] of pixel_values [n,3,S,S] or [B,N,3,S,S] (n = B*N). The vision tower. */
   encode(pixelValues: Tensor<"float32">, options: CallOptions = {}): Promise<Tensor<"float32">> {
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const { imageSize, tokens, width } = this.config;
       const five = pixelValues?.dims?.length === 5;
       const shape = [3, imageSize, imageSize];
@@ -129,7 +130,7 @@ export class JanusModel {
       checkFinite("encode", "pixel_values", pixelValues.data);
       const features: Float32Array[] = [];
       for (const pixels of split(pixelValues.data, elements(shape))) {
-        features.push((await this.#engine.encode(pixels, false, options.signal)).features);
+        features.push((await this.#engine.encode(pixels, false, signal)).features);
       }
       return stack(features, [features.length, tokens, width]);
     }, options.signal);
@@ -137,13 +138,13 @@ export class JanusModel {
 
   /** image_embeds float32 [n,P,D] of image_features [n,P,W]. The aligner. */
   project(imageFeatures: Tensor<"float32">, options: CallOptions = {}): Promise<Tensor<"float32">> {
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const { tokens, width, dim } = this.config;
       checkFloats("project", "image_features", imageFeatures, [null, tokens, width]);
       checkFinite("project", "image_features", imageFeatures.data);
       const embeds: Float32Array[] = [];
       for (const features of split(imageFeatures.data, tokens * width)) {
-        embeds.push(await this.#engine.project(features, options.signal));
+        embeds.push(await this.#engine.project(features, signal));
       }
       return stack(embeds, [embeds.length, tokens, dim]);
     }, options.signal);
@@ -151,7 +152,7 @@ export class JanusModel {
 
   /** text_embeds float32 [B,T,D] of input_ids int64 [B,T]; ids below zero read as 0. */
   embedTokens(inputIds: Tensor<"int64">, options: CallOptions = {}): Promise<Tensor<"float32">> {
-    return this.#queue.run(() => embedTokenIds(this.#engine, this.#model, inputIds, options.signal), options.signal);
+    return this.#queue.run((signal) => embedTokenIds(this.#engine, this.#model, inputIds, signal), options.signal);
   }
 
   /**
@@ -162,7 +163,7 @@ export class JanusModel {
     inputs: FuseInputs,
     options: CallOptions & { readonly allowNonFinite?: boolean } = {},
   ): Promise<Tensor<"float32">> {
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const { dim } = this.config;
       const { textEmbeds, imageEmbeds, imagesSeqMask, imagesEmbMask } = inputs;
       // The rule of the masks holds for any number of tokens per image, also one that this tower does not make.
@@ -172,7 +173,7 @@ export class JanusModel {
       const pairing = pairSlots(ids, imagesSeqMask, imagesEmbMask, tokens);
       const embeds = usedEmbeds(imageEmbeds, imagesEmbMask, pairing, tokens, dim);
       if (!options.allowNonFinite) checkFinite("fuse", "image_embeds", embeds);
-      return fuseRows(this.#engine, textEmbeds, embeds, pairing, tokens, options.signal);
+      return fuseRows(this.#engine, textEmbeds, embeds, pairing, tokens, signal);
     }, options.signal);
   }
 
@@ -181,9 +182,9 @@ export class JanusModel {
     requests: EmbedRequest | readonly EmbedRequest[],
     options: CallOptions = {},
   ): Promise<Prepared & ModelInputs> {
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const timings = newTimings();
-      const prepared = await this.#preparer.prepare(requests, options.signal);
+      const prepared = await this.#preparer.prepare(requests, signal);
       const [, images = 1] = prepared.imagesEmbMask.dims;
       const size = this.config.imageSize;
       const dims = [prepared.images.length, images, 3, size, size];
@@ -191,7 +192,7 @@ export class JanusModel {
       let index = 0;
       for (const [b, row] of prepared.images.entries()) {
         for (const [n, input] of row.entries()) {
-          const pixels = await this.#pixels(input, index++, timings, options.signal);
+          const pixels = await this.#pixels(input, index++, timings, signal);
           data.set(pixels, (b * images + n) * pixels.length);
         }
       }
@@ -204,11 +205,12 @@ export class JanusModel {
     inputs: ModelInputs,
     options: CallOptions & { readonly stages?: boolean } = {},
   ): Promise<{ readonly inputsEmbeds: Tensor<"float32">; readonly stages?: Stages; readonly timings: Timings }> {
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const started = performance.now();
       const timings = newTimings();
       const { inputIds, pixelValues, imagesSeqMask, imagesEmbMask } = inputs;
-      const { imageSize, tokens } = this.config;
+      const { imageSize, tokens, vocabRows, maxPositions } = this.config;
+      checkSequence(inputIds, vocabRows, maxPositions);
       const pairing = pairSlots(inputIds, imagesSeqMask, imagesEmbMask, tokens);
       const perImage = 3 * imageSize ** 2;
       if (pairing.images.length > 0) {
@@ -218,7 +220,7 @@ export class JanusModel {
       }
       const pixels = pairing.images.map((image) => pixelValues.data.subarray(image * perImage, (image + 1) * perImage));
       for (const image of pixels) checkFinite("prepareInputsEmbeds", "pixel_values", image);
-      const result = await this.#run(inputIds, pixels, pairing, timings, options);
+      const result = await this.#run(inputIds, pixels, pairing, timings, options.stages === true, signal);
       timings.total = performance.now() - started;
       return {
         inputsEmbeds: result.inputsEmbeds,
@@ -233,18 +235,18 @@ export class JanusModel {
     requests: EmbedRequest | readonly EmbedRequest[],
     options: CallOptions & { readonly stages?: boolean } = {},
   ): Promise<EmbedResult> {
-    return this.#queue.run(async () => {
+    return this.#queue.run(async (signal) => {
       const started = performance.now();
       const timings = newTimings();
       const { inputIds, attentionMask, imagesSeqMask, imagesEmbMask, images } = await timed(timings, "text", () =>
-        this.#preparer.prepare(requests, options.signal),
+        this.#preparer.prepare(requests, signal),
       );
       const pairing = pairSlots(inputIds, imagesSeqMask, imagesEmbMask, this.config.tokens);
       const pixels: Float32Array[] = [];
       for (const [index, input] of images.flat().entries()) {
-        pixels.push(await this.#pixels(input, index, timings, options.signal));
+        pixels.push(await this.#pixels(input, index, timings, signal));
       }
-      const result = await this.#run(inputIds, pixels, pairing, timings, options);
+      const result = await this.#run(inputIds, pixels, pairing, timings, options.stages === true, signal);
       timings.total = performance.now() - started;
       const stages = result.stages && {
         pixel_values: this.#batchPixels(pixels, pairing, imagesEmbMask.dims),
@@ -263,7 +265,7 @@ export class JanusModel {
     }, options.signal);
   }
 
-  /** Ends the workers and closes the files. What runs or is queued rejects with E_DISPOSED. */
+  /** Ends the workers and closes the files. What runs or is queued rejects with E_DISPOSED, at once. */
   dispose(): Promise<void> {
     this.#disposing ??= (async () => {
       this.#queue.close();
@@ -279,7 +281,7 @@ export class JanusModel {
     await this.dispose();
   }
 
-  async #pixels(input: ImageInput, index: number, timings: Timings, signal?: AbortSignal): Promise<Float32Array> {
+  async #pixels(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<Float32Array> {
     const picture = await timed(timings, "decode", () => this.#host.decode(input, index, signal));
     return timed(timings, "preprocess", () => this.#engine.preprocess(picture, signal));
   }
@@ -290,10 +292,9 @@ export class JanusModel {
     pixels: readonly Float32Array[],
     pairing: Pairing,
     timings: Timings,
-    options: CallOptions & { readonly stages?: boolean },
+    taps: boolean,
+    signal: AbortSignal,
   ): Promise<{ inputsEmbeds: Tensor<"float32">; stages?: Stages }> {
-    const { signal } = options;
-    const taps = options.stages === true;
     const { tokens, width, dim, blocks } = this.config;
     const features: Float32Array[] = [];
     const embeds: Float32Array[] = [];

@@ -71,10 +71,10 @@ export async function fuseRows(
     }
     const index = pairing.slots.slice(first, pair).map((slot) => slot - begin);
     const rows = end - begin;
-    const own = { text: data.subarray(begin * dim, end * dim), source, index };
+    const own = { text: data.slice(begin * dim, end * dim), source, index };
     data.set(await engine.fuse({ rows, sources }, own, signal), begin * dim);
   }
-  return { type: "float32", dims: text.dims, data };
+  return { type: "float32", dims: [...text.dims], data };
 }
 
 /** E_SHAPE (of an input) unless `tensor` is float32 with dims that match `expected`; a null dim matches anything. */

@@ -30,7 +30,7 @@ export class Arena {
     if (!Number.isSafeInteger(end) || end > MEMORY_LIMIT) {
       throw new JanusError(
         "E_OOM",
-        `planning memory: ${at + bytes} bytes needed, but a WebAssembly memory ends at ${MEMORY_LIMIT}; use a smaller dtype or model`,
+        `planning memory: ${at + bytes} bytes needed, but a WebAssembly memory ends at ${MEMORY_LIMIT}; use a smaller dtype, model or picture`,
       );
     }
     this.#end = end;

@@ -18,7 +18,7 @@ export function nodeHost(): Host {
     engineFlags: process.execArgv.filter((flag) => /wasm|liftoff|turbo/.test(flag)),
     availableThreads: () => Math.min(availableParallelism(), AUTO_THREADS_MAX),
     binary: async (variant) => new Uint8Array(await readFile(new URL(`../../wasm/${variant}.wasm`, import.meta.url))),
-    startWorker: startComputeWorker,
+    startWorker: () => startComputeWorker(),
     openModel: openModelSource,
     startTokenizer,
     decode(image, index, signal) {

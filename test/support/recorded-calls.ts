@@ -1,0 +1,30 @@
+import type { OpContext } from "#dist/ops/context.js";
+import { Team } from "#dist/threads/team.js";
+import type { Kernels, Pointer } from "#dist/wasm/abi.js";
+
+export interface KernelCall {
+  readonly kernel: string;
+  readonly args: readonly number[];
+  /** How often the stop word had been looked at before. */
+  readonly polls: number;
+}
+
+/** A worker whose kernels do nothing but note their calls: what an op would do, and in which slices. */
+export function recordedCalls(index: number, count: number, op: (x: OpContext) => void): KernelCall[] {
+  const calls: KernelCall[] = [];
+  let polls = 0;
+  const team = new (class extends Team {
+    override poll(): void {
+      polls++;
+      super.poll();
+    }
+  })(index, count, new Int32Array(16), () => 0);
+  const kernels = new Proxy({} as Kernels, {
+    get:
+      (_, kernel: string) =>
+      (...args: number[]) =>
+        calls.push({ kernel, args, polls }),
+  });
+  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer });
+  return calls;
+}
