@@ -41,3 +41,13 @@ export function assertWithin(
     `${what}: ${outside} of ${actual.length} outside; worst at ${at}: ${actual[at]} for ${exact[at]}, ${worst} times the bound ${bound(at)}`,
   );
 }
+
+/** x times the normal distribution's integral up to x: Simpson's rule from 0 in 400 steps, off by less than 1e-9 for |x| < 20. */
+export function gelu(x: number): number {
+  const density = (t: number): number => Math.exp((-t * t) / 2) / Math.sqrt(2 * Math.PI);
+  const steps = 400;
+  const h = x / steps;
+  let sum = density(0) + density(x);
+  for (let i = 1; i < steps; i++) sum += density(i * h) * (i % 2 === 1 ? 4 : 2);
+  return x * (0.5 + (sum * h) / 3);
+}
