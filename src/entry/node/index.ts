@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** janus-wasm for Node. */
 import type { WeightSource } from "../../weights/source.js";
 import { JanusModel } from "../janus.js";

@@ -1,10 +1,11 @@
 import { Command } from "commander";
-import { JanusError } from "../errors.js";
+import { JanusError } from "../../errors.js";
 
 /** `janus pack`: named so that it can be found; refused until packed checkpoints are built. */
 export function packCommand(): Command {
   return new Command("pack")
-    .description("write a checkpoint in packed form (not built yet)")
+    .summary("write a checkpoint in packed form (not built yet)")
+    .description("Write a checkpoint in packed form (not built yet).")
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
