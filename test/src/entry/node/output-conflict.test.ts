@@ -32,8 +32,8 @@ test("L06: an input is never the output, under whatever path", () =>
       at("link.png"),
       at("second.png"),
     ]) {
-      const refused = refuseInputAsOutput(picture, at("model"), [at("absent"), input]);
-      await refused(refused, "E_USAGE", /it is the input .*; name another output/);
+      const refusal = refuseInputAsOutput(picture, at("model"), [at("absent"), input]);
+      await refused(refusal, "E_USAGE", /it is the input .*; name another output/);
     }
     await refused(refuseInputAsOutput(at("link.png"), at("model"), [at("link.png")]), "E_USAGE", /it is the input/);
   }));
@@ -41,8 +41,8 @@ test("L06: an input is never the output, under whatever path", () =>
 test("nothing is replaced in the model's directory, where a new name is welcome", () =>
   scene(async (at) => {
     for (const model of [at("model"), `${at("model")}/`, at("model-link")]) {
-      const refused = refuseInputAsOutput(at("model/model.safetensors"), model, []);
-      await refused(refused, "E_USAGE", /it lies in the model's directory/);
+      const refusal = refuseInputAsOutput(at("model/model.safetensors"), model, []);
+      await refused(refusal, "E_USAGE", /it lies in the model's directory/);
     }
     await refuseInputAsOutput(at("model/new"), at("model"), []);
   }));
