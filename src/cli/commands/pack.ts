@@ -7,7 +7,7 @@ export function packCommand(): Command {
     .summary("write a checkpoint in packed form (not built yet)")
     .description("Write a checkpoint in packed form (not built yet).")
     .allowUnknownOption()
-    .allowExcessArguments()
+    .argument("[anything...]", "flags are not read yet")
     .action(() => {
       throw new JanusError(
         "E_UNSUPPORTED",
