@@ -19,7 +19,7 @@ export async function openModelSource(model: string | WeightSource, signal?: Abo
   const name = quote(model, 200);
   const found = await stat(model).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return undefined;
-    throw new JanusError("E_IO", `opening ${name}: ${cause.message}; name a checkpoint directory`, {
+    throw new JanusError("E_IO", `opening ${name}: ${cause.code}; name a checkpoint directory`, {
       cause,
       origin: "model",
     });
