@@ -1,4 +1,4 @@
-import type { EmbedResult, ModelInputs, Stages, Timings } from "../entry/janus.js";
+import type { EmbedResult, ModelInputs } from "../entry/janus.js";
 import { Janus } from "../entry/node/index.js";
 import { readConversation, readInputs, readRequests } from "../entry/node/input-files.js";
 import { refuseExisting } from "../entry/node/output.js";
@@ -6,6 +6,8 @@ import { refuseInputAsOutput } from "../entry/node/output-conflict.js";
 import { peakMemoryBytes } from "../entry/node/terminal.js";
 import { writeSafetensors } from "../entry/node/write-safetensors.js";
 import type { EmbedRequest } from "../entry/prepare.js";
+import type { Stages } from "../entry/stages.js";
+import type { Timings } from "../entry/timings.js";
 import { JanusError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import type { EmbedFlags } from "./commands/embed.js";
