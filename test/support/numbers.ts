@@ -42,6 +42,16 @@ export function assertWithin(
   );
 }
 
+/** Fails at the first element whose bits differ: NaN is a value like any other, and a long array does not flood the report. */
+export function assertSameBits<T extends Float32Array | Uint8Array>(actual: T, expected: T, what = "the array"): void {
+  assert.is(actual.length, expected.length, `${what}: as many elements`);
+  assert.ok(actual.length > 0, `${what}: nothing was compared`);
+  const bits = ({ buffer, byteOffset, byteLength }: T): Buffer => Buffer.from(buffer, byteOffset, byteLength);
+  if (bits(actual).equals(bits(expected))) return;
+  const at = actual.findIndex((value, i) => !Object.is(value, expected[i]));
+  assert.unreachable(`${what}: ${actual[at]} for ${expected[at]} at ${at}`);
+}
+
 /** x times the normal distribution's integral up to x: Simpson's rule from 0 in 400 steps, off by less than 1e-9 for |x| < 20. */
 export function gelu(x: number): number {
   const density = (t: number): number => Math.exp((-t * t) / 2) / Math.sqrt(2 * Math.PI);

@@ -13,7 +13,7 @@ import type { WeightSource } from "#dist/weights/source.js";
 import { type Files, recordedFiles, towerFiles, withElement } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { ODD_TOWER } from "../../support/model-config.js";
-import { random } from "../../support/numbers.js";
+import { assertSameBits, random } from "../../support/numbers.js";
 import { golden, ROOT } from "../../support/paths.js";
 import { refused } from "../../support/refusal.js";
 import { bytesOf } from "../../support/tensors.js";
@@ -429,7 +429,7 @@ test("sequences longer than a chunk: rows and slots land where they belong", asy
       );
       ids.forEach((id, row) => {
         const actual = text.data.subarray(row * dim, (row + 1) * dim);
-        assert.equal(actual, each.data.subarray(id * dim, (id + 1) * dim), `row ${row}`);
+        assertSameBits(actual, each.data.subarray(id * dim, (id + 1) * dim), `row ${row}`);
       });
       // Slots on both sides of every chunk's border, and at both ends.
       const slots = [

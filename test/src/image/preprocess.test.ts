@@ -8,6 +8,7 @@ import { fitSquare } from "#dist/image/geometry.js";
 import { normalisedLevels } from "#dist/image/levels.js";
 import type { RgbImage } from "#dist/image/pixels.js";
 import type { PreprocessConfig } from "#dist/image/preprocess.js";
+import { assertSameBits } from "../../support/numbers.js";
 import { golden } from "../../support/paths.js";
 import { pictures, recordedArray, SIZES, sha256 } from "../../support/preprocess.js";
 import { pad, resize } from "../../support/resize.js";
@@ -88,7 +89,7 @@ test("the levels are the recorded float32 values", async ({ teams }) => {
   const ramp = { width: 16, height: 16, data: Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3)) };
   const pixels = await onEvery(teams, (team) => run(team, { ...janus(16), minSize: 1 }, ramp));
   for (let channel = 0; channel < 3; channel++) {
-    assert.equal(pixels.subarray(channel * 256, (channel + 1) * 256), recorded.subarray(0, 256));
+    assertSameBits(pixels.subarray(channel * 256, (channel + 1) * 256), recorded.subarray(0, 256));
   }
 });
 
@@ -129,7 +130,7 @@ test("any proportion, odd remainders, sides below min_size, sides that need no p
     ] as const) {
       const picture = noise(width, height);
       const actual = await onEvery(teams, (team) => run(team, config, picture));
-      assert.equal(actual, slow(config, picture), `${width} x ${height} to ${imageSize}, at least ${minSize}`);
+      assertSameBits(actual, slow(config, picture), `${width} x ${height} to ${imageSize}, at least ${minSize}`);
     }
   }
 });
@@ -144,7 +145,7 @@ test("mean and std of each channel, another factor, no normalisation, another ba
   ]) {
     const config = { ...janus(24), ...other };
     const picture = noise(40, 25);
-    assert.equal(await onEvery(teams, (team) => run(team, config, picture)), slow(config, picture));
+    assertSameBits(await onEvery(teams, (team) => run(team, config, picture)), slow(config, picture));
   }
 });
 
@@ -165,7 +166,7 @@ test("what a picture left in memory does not show in the next", async ({ teams }
     await team.call("preprocess", config, noise(70, 20), dst, team.free);
     return team.f32(dst, 3 * 40 * 40);
   });
-  assert.equal(between, first);
+  assertSameBits(between, first);
 });
 
 test("a picture beyond memory is E_OOM on every team, and the next one is well", async ({ teams }) => {
@@ -179,7 +180,7 @@ test("a picture beyond memory is E_OOM on every team, and the next one is well",
     team.finish();
   }
   const picture = noise(30, 20);
-  assert.equal(await onEvery(teams, (team) => run(team, config, picture)), slow(config, picture));
+  assertSameBits(await onEvery(teams, (team) => run(team, config, picture)), slow(config, picture));
 });
 
 test.run();

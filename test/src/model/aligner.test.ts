@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
 import { aligner } from "../../support/forward.js";
 import { modelConfig, ODD_TOWER } from "../../support/model-config.js";
-import { random } from "../../support/numbers.js";
+import { assertSameBits, random } from "../../support/numbers.js";
 import { placeActivations, placeWeights } from "../../support/placed-model.js";
 import { closeTeams, onEvery, openTeams, type Teams } from "../../support/teams.js";
 
@@ -45,7 +45,7 @@ test("identity: the features themselves, where they lie", async ({ teams }) => {
     assert.is(at, activations.normed);
     return team.f32(activations.normed, features.length);
   });
-  assert.equal(embeds, features);
+  assertSameBits(embeds, features);
 });
 
 test.run();

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { assertSameBits } from "../../support/numbers.js";
 import { closeTeams, onEvery, openTeams, type Teams } from "../../support/teams.js";
 
 const test = suite<Teams>("ops/canvas");
@@ -32,7 +33,7 @@ test("rows are copied into a larger picture, what lies between them stays", asyn
       });
       const expected = new Uint8Array(rows * to).fill(9);
       for (let y = 0; y < rows; y++) expected.set(source.subarray(y * from, y * from + elements), y * to);
-      assert.equal(actual, expected);
+      assertSameBits(actual, expected);
     }
   }
 });

@@ -15,7 +15,7 @@ import {
   STORAGE_BYTES,
   type Storage,
 } from "#dist/wasm/abi.js";
-import { assertWithin, gelu, random, U } from "../../support/numbers.js";
+import { assertSameBits, assertWithin, gelu, random, U } from "../../support/numbers.js";
 import { recordedCalls } from "../../support/recorded-calls.js";
 import { STORAGES, type Stored, stored } from "../../support/stored.js";
 import { closeTeams, onEvery, openTeams, type Team, type Teams } from "../../support/teams.js";
@@ -157,7 +157,7 @@ test("16-bit panels give the bytes of the same weights in f32", async ({ teams }
   for (const storage of [STORAGE.bf16, STORAGE.f16]) {
     const narrow = prepare(23, 19, 300, storage, EPILOGUE.gelu);
     const wide = { ...narrow, storage: STORAGE.f32, w: { bits: narrow.w.values, values: narrow.w.values } };
-    assert.equal(await onEvery(teams, (team) => run(team, narrow)), await onEvery(teams, (team) => run(team, wide)));
+    assertSameBits(await onEvery(teams, (team) => run(team, narrow)), await onEvery(teams, (team) => run(team, wide)));
   }
 });
 

@@ -1,6 +1,5 @@
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import { assertWithin, random, U } from "../../support/numbers.js";
+import { assertSameBits, assertWithin, random, U } from "../../support/numbers.js";
 import { closeTeams, onEvery, openTeams, type Team, type Teams } from "../../support/teams.js";
 
 const test = suite<Teams>("ops/layernorm");
@@ -61,7 +60,7 @@ test("rows and widths of every kind, also in place", async ({ teams }) => {
       const c = prepare(rows, width);
       const apart = await onEvery(teams, (team) => run(team, c, false));
       check(c, apart);
-      assert.equal(await onEvery(teams, (team) => run(team, c, true)), apart);
+      assertSameBits(await onEvery(teams, (team) => run(team, c, true)), apart);
     }
   }
 });

@@ -1,6 +1,5 @@
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import { random } from "../../support/numbers.js";
+import { assertSameBits, random } from "../../support/numbers.js";
 import { closeTeams, onEvery, openTeams, type Teams } from "../../support/teams.js";
 
 const test = suite<Teams>("ops/normalise");
@@ -20,7 +19,7 @@ test("every level of every channel is looked up, channels come apart", async ({ 
       const channel = Math.floor(i / size ** 2);
       return lut[channel * 256 + src[(i % size ** 2) * 3 + channel]!]!;
     });
-    assert.equal(actual, expected);
+    assertSameBits(actual, expected);
   }
 });
 

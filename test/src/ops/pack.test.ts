@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packWeights } from "#dist/ops/pack.js";
 import { NULL, PANEL, type Pointer, panelElements, STORAGE, STORAGE_BYTES, type Storage } from "#dist/wasm/abi.js";
+import { assertSameBits } from "../../support/numbers.js";
 import { recordedCalls } from "../../support/recorded-calls.js";
 import { STORAGES, stored } from "../../support/stored.js";
 import { closeTeams, onEvery, openTeams, type Team, type Teams } from "../../support/teams.js";
@@ -78,7 +79,7 @@ for (const [name, storage] of STORAGES) {
         await team.call("widen", dst, team.put(bits), storage, count);
         return team.f32(dst, count);
       });
-      assert.equal(actual, values);
+      assertSameBits(actual, values);
     }
   });
 

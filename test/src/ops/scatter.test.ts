@@ -1,6 +1,5 @@
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import { random } from "../../support/numbers.js";
+import { assertSameBits, random } from "../../support/numbers.js";
 import { closeTeams, onEvery, openTeams, type Teams } from "../../support/teams.js";
 
 const test = suite<Teams>("ops/scatter");
@@ -24,7 +23,7 @@ test("rows go to their index byte for byte, the others stay", async ({ teams }) 
       index.forEach((row, r) => {
         expected.set(bytes.subarray(r * width * 4, (r + 1) * width * 4), row * width * 4);
       });
-      assert.equal(actual, expected);
+      assertSameBits(actual, expected);
     }
   }
 });

@@ -1,0 +1,109 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { keptDType, openModel, planMemory, readFile } from "#dist/entry/load.js";
+import { STORAGE } from "#dist/wasm/abi.js";
+import { recordedFiles, withJson, withoutFile } from "../../support/checkpoint-files.js";
+import { memorySource } from "../../support/fuse-checkpoint.js";
+import { rejects } from "../../support/rejection.js";
+import { rejection } from "../../support/waiting.js";
+
+const test = suite("entry/load");
+
+const ORIGINAL = recordedFiles("tiny-orig-safetensors");
+const MB = 1 << 20;
+
+for (const [checkpoint, dtype, vocabRows, dim] of [
+  ["tiny-orig-safetensors", "fp32", 608, 96],
+  ["tiny-orig-f16", "fp16", 592, 56],
+  ["tiny-hf", "bf16", 624, 72],
+] as const) {
+  test(`${checkpoint} is opened: configuration, every tensor in use, the table apart`, async () => {
+    const model = await openModel(memorySource(recordedFiles(checkpoint)));
+    assert.equal([model.config.vocabRows, model.config.dim], [vocabRows, dim]);
+    assert.equal(model.embedTokens.shape, [vocabRows, dim]);
+    const plan = planMemory(model, false, 1);
+    assert.is(keptDType(plan), dtype);
+    assert.equal(
+      [...model.bound.keys()].filter((role) => role !== "embed_tokens.weight"),
+      plan.placements.map(({ role }) => role),
+    );
+    assert.is(keptDType(planMemory(model, true, 1)), "fp32");
+  });
+}
+
+test("wide keeps every matrix in f32, and widens those that are stored otherwise", async () => {
+  const bf16 = await openModel(memorySource(recordedFiles("tiny-hf")));
+  const matrices = planMemory(bf16, true, 2).placements.filter(({ kind }) => kind === "panels");
+  assert.ok(matrices.length > 0 && matrices.every((placement) => placement.kind === "panels" && placement.wide));
+  assert.is(planMemory(bf16, true, 2).weights.patchEmbed.storage, STORAGE.f32);
+  const f32 = await openModel(memorySource(ORIGINAL));
+  assert.equal(planMemory(f32, true, 2), planMemory(f32, false, 2));
+});
+
+test("a checkpoint without config.json, or without a token table", async () => {
+  await rejects(
+    openModel(memorySource(withoutFile(ORIGINAL, "config.json"))),
+    "E_CONFIG",
+    /^memory: config.json is missing/,
+  );
+  await rejects(openModel(memorySource(withoutFile(ORIGINAL, "model.safetensors"))), "E_IO", /memory/);
+  const renamed = Buffer.from(ORIGINAL["model.safetensors"]!)
+    .toString("latin1")
+    .replace("embed_tokens", "embed_tocens");
+  const files = { ...ORIGINAL, "model.safetensors": Buffer.from(renamed, "latin1") };
+  await rejects(openModel(memorySource(files)), "E_FORMAT", /missing: language_model.model.embed_tokens.weight/);
+});
+
+test("a configuration file that is far too large is not read", async () => {
+  for (const path of ["config.json", "preprocessor_config.json", "processor_config.json"]) {
+    const reads: string[] = [];
+    const source = memorySource(ORIGINAL);
+    const large = {
+      ...source,
+      size: async (file: string) => (file === path ? 4 * MB + 1 : source.size(file)),
+      read: (file: string, offset: number, length: number) => {
+        reads.push(file);
+        return source.read(file, offset, length);
+      },
+    };
+    await rejects(
+      openModel(large),
+      "E_CONFIG",
+      new RegExp(`^memory: ${path} has 4194305 bytes, more than the 4194304`),
+    );
+    assert.not.ok(reads.includes(path));
+  }
+});
+
+test("configuration and weights that do not belong together", async () => {
+  const files = withJson(ORIGINAL, "config.json", (config) => {
+    (config["vision_config"] as { params: { width: number } }).params.width = 128;
+    (config["aligner_config"] as { params: { input_dim: number } }).params.input_dim = 128;
+  });
+  await rejects(openModel(memorySource(files)), "E_CONFIG", /not of the shape that config.json implies/);
+});
+
+test("a file is read whole, one that is not there is undefined, the signal is handed on", async () => {
+  const source = memorySource({ "a.json": new Uint8Array([1, 2, 3]), "empty.json": new Uint8Array(0) });
+  assert.equal(await readFile(source, "a.json", 3), new Uint8Array([1, 2, 3]));
+  assert.equal(await readFile(source, "empty.json", 3), new Uint8Array(0));
+  assert.is(await readFile(source, "b.json", 3), undefined);
+  await rejects(readFile(source, "a.json", 2), "E_CONFIG", /a.json has 3 bytes, more than the 2/);
+  const seen: unknown[] = [];
+  const { signal } = new AbortController();
+  const watching = {
+    ...source,
+    size: async (_: string, given?: AbortSignal) => {
+      seen.push(given);
+      return 1;
+    },
+    read: async (_: string, _offset: number, _length: number, given?: AbortSignal) => {
+      seen.push(given);
+      throw new Error("broken");
+    },
+  };
+  assert.match(String(await rejection(readFile(watching, "a.json", 3, signal))), "broken");
+  assert.equal(seen, [signal, signal]);
+});
+
+test.run();
