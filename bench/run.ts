@@ -5,6 +5,8 @@
 import { cpus } from "node:os";
 import benny from "benny";
 import { nodeHost } from "#dist/entry/node/host.js";
+import type { TileName } from "#dist/wasm/abi.js";
+import { TILE } from "#dist/wasm/abi.js";
 import { probeVariant } from "#dist/wasm/probe.js";
 import type { Variant } from "#dist/wasm/variants.js";
 import type { GemmCase } from "./kernels/gemm.js";
@@ -19,7 +21,8 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
     continue;
   }
   for (const shape of SHAPES)
-    for (const storage of ["f32", "bf16"] as const) found.push(gemmCase(variant, shape, storage));
+    for (const storage of ["f32", "bf16"] as const)
+      for (const tile of Object.keys(TILE) as TileName[]) found.push(gemmCase(variant, shape, storage, tile));
 }
 
 console.log(`${cpus()[0]?.model}, ${host.engine}`);

@@ -1,5 +1,14 @@
-import type { Storage } from "#dist/wasm/abi.js";
-import { EPILOGUE, gemmScratchBytes, NULL, PANEL, panelElements, STORAGE, STORAGE_BYTES } from "#dist/wasm/abi.js";
+import type { Storage, TileName } from "#dist/wasm/abi.js";
+import {
+  EPILOGUE,
+  gemmScratchBytes,
+  NULL,
+  PANEL,
+  panelElements,
+  STORAGE,
+  STORAGE_BYTES,
+  TILE,
+} from "#dist/wasm/abi.js";
 import { f32, u8 } from "#dist/wasm/memory.js";
 import type { Variant } from "#dist/wasm/variants.js";
 import { bed } from "./memory.js";
@@ -23,7 +32,12 @@ export interface GemmCase {
 }
 
 /** One product as the model calls it, its answer checked: throws when an element is off. */
-export function gemmCase(variant: Variant, shape: (typeof SHAPES)[number], storage: "f32" | "bf16"): GemmCase {
+export function gemmCase(
+  variant: Variant,
+  shape: (typeof SHAPES)[number],
+  storage: "f32" | "bf16",
+  tile: TileName,
+): GemmCase {
   const { kernels, memory, take, fill } = bed(variant);
   const { columns, k } = shape;
   const kept: Storage = STORAGE[storage];
@@ -68,6 +82,7 @@ export function gemmCase(variant: Variant, shape: (typeof SHAPES)[number], stora
         ROWS,
         panel,
         end,
+        TILE[tile],
       );
     }
   };
@@ -79,7 +94,11 @@ export function gemmCase(variant: Variant, shape: (typeof SHAPES)[number], stora
     (n, i) => weightAt(memory, panels, kept, n, i, k),
     f32(memory, out, ROWS * columns),
   );
-  return { name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} ${storage}`, flop: 2 * ROWS * columns * k, run };
+  return {
+    name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} ${storage} ${tile}`,
+    flop: 2 * ROWS * columns * k,
+    run,
+  };
 }
 
 function weightAt(

@@ -7,9 +7,9 @@
  */
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
-import { ARENA_BASE, type Kernels, type Pointer } from "#dist/wasm/abi.js";
+import { ARENA_BASE, type Kernels, type Pointer, TILE, type Tile, type TileName } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
-import { isRelaxed, isThreaded, VARIANTS, type Variant } from "#dist/wasm/variants.js";
+import { isRelaxed, isThreaded, VARIANTS, type Variant, type VariantFamily } from "#dist/wasm/variants.js";
 import { ROOT } from "./paths.js";
 
 const PAGES = 512;
@@ -31,6 +31,8 @@ export interface Buffer<T> {
 interface Placed {
   readonly begin: number;
   readonly end: number;
+  /** What a kernel leaves in it is its own business. */
+  readonly scratch: boolean;
 }
 
 /** What this engine must run: relaxed SIMD is on by default from Node 21. One that is missing then fails instead of being skipped. */
@@ -96,9 +98,19 @@ export class Lab {
     return buffer;
   }
 
+  /** f32 scratch, full of NaN, whose bytes are not part of the result. */
+  scratch(bytes: number): Buffer<Float32Array> {
+    const buffer = this.buffer(Float32Array, bytes / 4);
+    buffer.data.fill(Number.NaN);
+    const placed = this.#placed.pop();
+    if (placed) this.#placed.push({ ...placed, scratch: true });
+    return buffer;
+  }
+
   /** Forgets all buffers, after adding their bytes to the digest. */
   reset(): void {
-    for (const { begin, end } of this.#placed) {
+    for (const { begin, end, scratch } of this.#placed) {
+      if (scratch) continue;
       for (let at = begin; at < end; at++) this.#digest = Math.imul(this.#digest ^ this.#bytes[at]!, 0x01000193);
     }
     this.#placed = [];
@@ -122,7 +134,7 @@ export class Lab {
     for (let at = begin - CANARY_BYTES; at < begin; at++) this.#bytes[at] = canaryByte(at);
     for (let at = end; at < Math.min(end + CANARY_BYTES, this.#bytes.length); at++) this.#bytes[at] = canaryByte(at);
     this.#bytes.fill(0, begin, end);
-    this.#placed.push({ begin, end });
+    this.#placed.push({ begin, end, scratch: false });
     const data = new type(this.#memory.buffer, begin, length) as InstanceType<C>;
     return { pointer: begin as Pointer, data };
   }
@@ -156,18 +168,11 @@ export class Lab {
 }
 
 /** One test per variant, and one that asks that the builds with threads left the bytes of those without. */
-export function forEachVariant(
-  test: (name: string, body: () => void) => void,
-  title: string,
-  body: (lab: Lab) => void,
-): void {
+export function forEachVariant(test: Add, title: string, body: (lab: Lab) => void): void {
   const digests = new Map<Variant, number>();
   for (const variant of requiredVariants()) {
     test(`${title} [${variant}]`, () => {
-      const lab = labOf(variant);
-      lab.reset();
-      body(lab);
-      digests.set(variant, lab.finish());
+      digests.set(variant, digestOf(variant, body));
     });
   }
   test(`${title} [threads or not: same bytes]`, () => {
@@ -177,6 +182,39 @@ export function forEachVariant(
       assert.is(digest, twin, variant);
     }
   });
+}
+
+/** The same for kernels that take a tile: one test per variant and tile, and one that asks that all tiles left the same bytes, too. */
+export function forEachTile(test: Add, title: string, body: (lab: Lab, tile: Tile) => void): void {
+  const names = Object.keys(TILE) as TileName[];
+  const digests = new Map<VariantFamily, number[]>([
+    ["simd", []],
+    ["relaxed", []],
+  ]);
+  for (const variant of requiredVariants()) {
+    for (const name of names) {
+      test(`${title} [${variant}, ${name}]`, () => {
+        const digest = digestOf(variant, (lab) => body(lab, TILE[name]));
+        digests.get(isRelaxed(variant) ? "relaxed" : "simd")?.push(digest);
+      });
+    }
+  }
+  test(`${title} [any tile, threads or not: same bytes]`, () => {
+    const all = [...digests.values()].flat();
+    assert.is(all.length, requiredVariants().length * names.length);
+    for (const [family, own] of digests) {
+      for (const digest of own) assert.is(digest, own[0], family);
+    }
+  });
+}
+
+type Add = (name: string, body: () => void) => void;
+
+function digestOf(variant: Variant, body: (lab: Lab) => void): number {
+  const lab = labOf(variant);
+  lab.reset();
+  body(lab);
+  return lab.finish();
 }
 
 const labs = new Map<Variant, Lab>();

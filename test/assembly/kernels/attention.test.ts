@@ -1,15 +1,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ATTENTION_ROWS, attentionScratchBytes, K_BLOCK, panelElements, roundUp } from "#dist/wasm/abi.js";
+import { ATTENTION_ROWS, attentionScratchBytes, K_BLOCK, panelElements, roundUp, type Tile } from "#dist/wasm/abi.js";
 import { attention } from "../../reference/attention.js";
 import { panelIndex } from "../../reference/gemm.js";
 import { packColumns } from "../../reference/pack-columns.js";
 import { assertSameBits, assertWithin, randomF32, U } from "../../support/elements.js";
-import { type Buffer, forEachVariant, type Lab } from "../../support/kernels.js";
+import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
 
 const test = suite("attention");
 
 interface Case {
+  tile: Tile;
   rows: number;
   tokens: number;
   headWidth: number;
@@ -26,7 +27,7 @@ interface Case {
 }
 
 /** Strides beyond the width; NaN in the scratch and in the padded columns of the keys. */
-function prepare(lab: Lab, rows: number, tokens: number, headWidth: number, spread = 1): Case {
+function prepare(lab: Lab, tile: Tile, rows: number, tokens: number, headWidth: number, spread = 1): Case {
   const seed = rows * 7 + tokens * 31 + headWidth;
   const keys = randomF32(tokens * headWidth, seed, spread);
   const values = randomF32(tokens * headWidth, seed + 1);
@@ -37,8 +38,8 @@ function prepare(lab: Lab, rows: number, tokens: number, headWidth: number, spre
   const valuePanels = new Float32Array(panelElements(headWidth, tokens));
   packColumns(valuePanels, values, headWidth, tokens, headWidth, 0, roundUp(headWidth, 8) / 8);
   const [qStride, outStride] = [headWidth + 5, headWidth + 3];
-  const scratchLength = attentionScratchBytes(rows, tokens) / 4;
   return {
+    tile,
     rows,
     tokens,
     headWidth,
@@ -51,7 +52,7 @@ function prepare(lab: Lab, rows: number, tokens: number, headWidth: number, spre
     q: lab.atEnd(Float32Array, randomF32(Math.max(0, rows - 1) * qStride + headWidth, seed + 3, spread)),
     keyPanels: lab.from(Float32Array, keyPanels),
     valuePanels: lab.from(Float32Array, valuePanels),
-    scratch: lab.from(Float32Array, new Float32Array(scratchLength).fill(Number.NaN)),
+    scratch: lab.scratch(attentionScratchBytes(rows, tokens)),
   };
 }
 
@@ -69,6 +70,7 @@ function run(lab: Lab, c: Case, rowBegin = 0, rowEnd = c.rows): void {
     c.outStride,
     rowBegin,
     rowEnd,
+    c.tile,
   );
 }
 
@@ -106,16 +108,16 @@ function check(lab: Lab, c: Case): void {
   assertSameBits(c.out.data.filter(gap), before.filter(gap), "between the rows");
 }
 
-forEachVariant(test, "every number of tokens and every tail of the head", (lab) => {
+forEachTile(test, "every number of tokens and every tail of the head", (lab, tile) => {
   for (let tokens = 1; tokens <= 17; tokens++) {
     for (const headWidth of [1, 3, 4, 5, 8, 9, 12, 16]) {
       lab.reset();
-      check(lab, prepare(lab, 3, tokens, headWidth));
+      check(lab, prepare(lab, tile, 3, tokens, headWidth));
     }
   }
 });
 
-forEachVariant(test, "every number of rows up to two tiles, and across row blocks", (lab) => {
+forEachTile(test, "every number of rows up to two tiles, and across row blocks", (lab, tile) => {
   for (const rows of [
     0,
     1,
@@ -137,11 +139,11 @@ forEachVariant(test, "every number of rows up to two tiles, and across row block
     2 * ATTENTION_ROWS + 7,
   ]) {
     lab.reset();
-    check(lab, prepare(lab, rows, 20, 24));
+    check(lab, prepare(lab, tile, rows, 20, 24));
   }
 });
 
-forEachVariant(test, "the model's shape, more tokens than a block, and a head wider than one", (lab) => {
+forEachTile(test, "the model's shape, more tokens than a block, and a head wider than one", (lab, tile) => {
   for (const [rows, tokens, headWidth] of [
     [7, 576, 64],
     [5, K_BLOCK + 1, 72],
@@ -149,19 +151,19 @@ forEachVariant(test, "the model's shape, more tokens than a block, and a head wi
     [4, 9, K_BLOCK + 44],
   ] as const) {
     lab.reset();
-    check(lab, prepare(lab, rows, tokens, headWidth));
+    check(lab, prepare(lab, tile, rows, tokens, headWidth));
   }
 });
 
-forEachVariant(test, "scores far apart: the largest takes all, nothing overflows", (lab) => {
-  const c = prepare(lab, 6, 21, 16, 60);
+forEachTile(test, "scores far apart: the largest takes all, nothing overflows", (lab, tile) => {
+  const c = prepare(lab, tile, 6, 21, 16, 60);
   check(lab, c);
   const [r, sharp] = [2, c.out.data];
   assert.ok(sharp.slice(r * c.outStride, r * c.outStride + 16).every((x) => Math.abs(x) <= 1));
 });
 
-forEachVariant(test, "any split of the rows gives the same bytes; other rows untouched", (lab) => {
-  const c = prepare(lab, 130, 19, 12);
+forEachTile(test, "any split of the rows gives the same bytes; other rows untouched", (lab, tile) => {
+  const c = prepare(lab, tile, 130, 19, 12);
   const before = c.out.data.slice();
   run(lab, c);
   const whole = c.out.data.slice();
@@ -185,8 +187,8 @@ forEachVariant(test, "any split of the rows gives the same bytes; other rows unt
   }
 });
 
-forEachVariant(test, "NaN in a query stays in its row; an infinite score shows as NaN", (lab) => {
-  const c = prepare(lab, 7, 13, 8);
+forEachTile(test, "NaN in a query stays in its row; an infinite score shows as NaN", (lab, tile) => {
+  const c = prepare(lab, tile, 7, 13, 8);
   c.q.data[2 * c.qStride + 3] = Number.NaN;
   c.q.data[5 * c.qStride + 1] = Number.POSITIVE_INFINITY;
   run(lab, c);

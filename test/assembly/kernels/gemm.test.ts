@@ -10,17 +10,19 @@ import {
   roundUp,
   STORAGE,
   type Storage,
+  type Tile,
 } from "#dist/wasm/abi.js";
 import { gemm, panelIndex } from "../../reference/gemm.js";
 import { widenBits } from "../../reference/widen.js";
 import { assertSameBits, assertWithin, randomF32, randomIntegers, U } from "../../support/elements.js";
-import { type Buffer, forEachVariant, type Lab } from "../../support/kernels.js";
+import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
 
 const test = suite("gemm");
 
 const NAN_BITS: Record<Storage, number> = { 0: 0x7fc00000, 1: 0x7fc0, 2: 0x7e00 };
 
 interface Case {
+  tile: Tile;
   rows: number;
   columns: number;
   k: number;
@@ -37,12 +39,21 @@ interface Case {
 }
 
 /** Random operands; strides beyond the width; NaN in the scratch and in every padded column of panels and bias. */
-function prepare(lab: Lab, rows: number, columns: number, k: number, storage: Storage = STORAGE.f32, scale = 1): Case {
+function prepare(
+  lab: Lab,
+  tile: Tile,
+  rows: number,
+  columns: number,
+  k: number,
+  storage: Storage = STORAGE.f32,
+  scale = 1,
+): Case {
   const seed = rows * 10007 + columns * 101 + k;
   const [aStride, outStride, residualStride] = [k + 3, columns + 2, columns + 5];
   const padded = roundUp(columns, PANEL);
   const bits = panelBits(columns, k, storage, seed);
   return {
+    tile,
     rows,
     columns,
     k,
@@ -55,7 +66,7 @@ function prepare(lab: Lab, rows: number, columns: number, k: number, storage: St
     panels: bits instanceof Uint32Array ? lab.from(Uint32Array, bits) : lab.from(Uint16Array, bits),
     bias: lab.from(Float32Array, randomF32(padded, seed + 3).fill(Number.NaN, columns)),
     residual: lab.from(Float32Array, randomF32(rows * residualStride, seed + 4)),
-    scratch: lab.from(Float32Array, new Float32Array(gemmScratchBytes(rows) / 4).fill(Number.NaN)),
+    scratch: lab.scratch(gemmScratchBytes(rows)),
   };
 }
 
@@ -108,6 +119,7 @@ function run(lab: Lab, c: Case, call: Call, residual = c.residual, residualStrid
     call.rowEnd,
     call.panelBegin,
     call.panelEnd,
+    c.tile,
   );
 }
 
@@ -141,37 +153,50 @@ function check(lab: Lab, c: Case, call: Call): void {
   assertSameBits(c.out.data, expected, `${c.rows} x ${c.columns} x ${c.k}, storage ${c.storage}`);
 }
 
-const KS = [1, 2, 3, 4, 5, 6, 7, 8, 9, K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 1];
+const SHORT = [1, 2, 3, 4, 5, 8, 9];
+const ABOUT_A_BLOCK = [K_BLOCK - 1, K_BLOCK, K_BLOCK + 1, 2 * K_BLOCK + 1];
 
-forEachVariant(test, "every ragged shape, in the order of the contract", (lab) => {
+forEachTile(test, "every ragged shape, in the order of the contract", (lab, tile) => {
   for (let rows = 0; rows <= 13; rows++) {
     for (let columns = 1; columns <= 17; columns++) {
-      for (const k of KS) {
+      for (const k of SHORT) {
         lab.reset();
-        const c = prepare(lab, rows, columns, k);
+        const c = prepare(lab, tile, rows, columns, k);
         check(lab, c, whole(c));
       }
     }
   }
 });
 
-forEachVariant(test, "bf16 and f16 panels", (lab) => {
+forEachTile(test, "k about a block, with tiles, rows and panels left over", (lab, tile) => {
+  for (const rows of [1, 4, 5, 6, 7, 13]) {
+    for (const columns of [1, 7, 8, 9, 16, 17, 33]) {
+      for (const k of ABOUT_A_BLOCK) {
+        lab.reset();
+        const c = prepare(lab, tile, rows, columns, k);
+        check(lab, c, whole(c));
+      }
+    }
+  }
+});
+
+forEachTile(test, "bf16 and f16 panels", (lab, tile) => {
   for (const storage of [STORAGE.bf16, STORAGE.f16]) {
     for (const columns of [1, 7, 8, 9, 17]) {
-      for (const k of KS) {
+      for (const k of [...SHORT, ...ABOUT_A_BLOCK]) {
         lab.reset();
-        const c = prepare(lab, 7, columns, k, storage);
+        const c = prepare(lab, tile, 7, columns, k, storage);
         check(lab, c, whole(c));
       }
     }
   }
 });
 
-forEachVariant(test, "bf16 and f16 give the bytes of the same weights in f32", (lab) => {
+forEachTile(test, "bf16 and f16 give the bytes of the same weights in f32", (lab, tile) => {
   for (const storage of [STORAGE.bf16, STORAGE.f16]) {
     lab.reset();
-    const c = prepare(lab, 9, 19, 300, storage);
-    const wide = prepare(lab, 9, 19, 300, STORAGE.f32);
+    const c = prepare(lab, tile, 9, 19, 300, storage);
+    const wide = prepare(lab, tile, 9, 19, 300, STORAGE.f32);
     wide.panels.data.set(Array.from(c.panels.data, (bits) => widenBits(bits, storage)));
     wide.a.data.set(c.a.data);
     run(lab, c, whole(c));
@@ -180,19 +205,19 @@ forEachVariant(test, "bf16 and f16 give the bytes of the same weights in f32", (
   }
 });
 
-forEachVariant(test, "without bias, and with nothing to sum", (lab) => {
+forEachTile(test, "without bias, and with nothing to sum", (lab, tile) => {
   for (const k of [0, 1, 40]) {
     lab.reset();
-    const c = prepare(lab, 5, 11, k);
+    const c = prepare(lab, tile, 5, 11, k);
     check(lab, c, { ...whole(c), bias: false });
     check(lab, c, whole(c));
   }
 });
 
-forEachVariant(test, "residual: rows of their own stride, or out itself", (lab) => {
+forEachTile(test, "residual: rows of their own stride, or out itself", (lab, tile) => {
   for (const columns of [1, 4, 5, 8, 13, 16]) {
     lab.reset();
-    const c = prepare(lab, 8, columns, 33);
+    const c = prepare(lab, tile, 8, columns, 33);
     const call = { ...whole(c), epilogue: EPILOGUE.residual };
     check(lab, c, call);
     const expected = reference(lab, c, call, c.out.data, c.outStride);
@@ -201,10 +226,10 @@ forEachVariant(test, "residual: rows of their own stride, or out itself", (lab) 
   }
 });
 
-forEachVariant(test, "gelu: the gelu kernel applied to the plain result", (lab) => {
+forEachTile(test, "gelu: the gelu kernel applied to the plain result", (lab, tile) => {
   for (const columns of [1, 4, 6, 8, 15]) {
     lab.reset();
-    const c = prepare(lab, 7, columns, 50, STORAGE.f32, 2);
+    const c = prepare(lab, tile, 7, columns, 50, STORAGE.f32, 2);
     run(lab, c, whole(c));
     const expected = lab.from(Float32Array, c.out.data);
     for (let r = 0; r < c.rows; r++) {
@@ -216,8 +241,8 @@ forEachVariant(test, "gelu: the gelu kernel applied to the plain result", (lab) 
   }
 });
 
-forEachVariant(test, "ranges of rows and panels touch their part only, and make up the whole", (lab) => {
-  const c = prepare(lab, 23, 37, 270);
+forEachTile(test, "ranges of rows and panels touch their part only, and make up the whole", (lab, tile) => {
+  const c = prepare(lab, tile, 23, 37, 270);
   const before = c.out.data.slice();
   const expected = reference(lab, c, whole(c));
   for (const [rowBegin, rowEnd] of [
@@ -241,8 +266,8 @@ forEachVariant(test, "ranges of rows and panels touch their part only, and make 
   assertSameBits(c.out.data, before, "no rows");
 });
 
-forEachVariant(test, "within the bound of the contract, against double precision", (lab) => {
-  const c = prepare(lab, 12, 24, 1024);
+forEachTile(test, "within the bound of the contract, against double precision", (lab, tile) => {
+  const c = prepare(lab, tile, 12, 24, 1024);
   run(lab, c, whole(c));
   const exact = new Float64Array(c.out.data.length);
   const norm = new Float64Array(c.out.data.length);
@@ -266,12 +291,12 @@ forEachVariant(test, "within the bound of the contract, against double precision
   assertWithin(c.out.data, exact, (i) => steps * U * (1 + steps * U) * norm[i]!, "1024 k");
 });
 
-forEachVariant(test, "subnormal products are kept, infinities and NaN stay in their row and column", (lab) => {
-  const tiny = prepare(lab, 7, 9, 20, STORAGE.f32, 2 ** -140);
+forEachTile(test, "subnormal products are kept, infinities and NaN stay in their row and column", (lab, tile) => {
+  const tiny = prepare(lab, tile, 7, 9, 20, STORAGE.f32, 2 ** -140);
   check(lab, tiny, { ...whole(tiny), bias: false });
   assert.ok(tiny.out.data.some((x) => x !== 0 && Math.abs(x) < 2 ** -126));
 
-  const c = prepare(lab, 8, 10, 12);
+  const c = prepare(lab, tile, 8, 10, 12);
   c.a.data[2 * c.aStride + 5] = Number.NaN;
   c.a.data[3 * c.aStride + 5] = Number.POSITIVE_INFINITY;
   c.panels.data[panelIndex(9, 4, 12)] = 0x7fc00000;
@@ -285,10 +310,10 @@ forEachVariant(test, "subnormal products are kept, infinities and NaN stay in th
   }
 });
 
-forEachVariant(test, "reads nothing beyond a", (lab) => {
+forEachTile(test, "reads nothing beyond a", (lab, tile) => {
   for (const rows of [1, 5, 6, 7]) {
     lab.reset();
-    const c = prepare(lab, rows, 8, 33);
+    const c = prepare(lab, tile, rows, 8, 33);
     const a = lab.atEnd(Float32Array, c.a.data.slice(0, (rows - 1) * c.aStride + c.k));
     check(lab, { ...c, a }, whole(c));
   }

@@ -25,7 +25,7 @@ async function withEngine(threads: number, work: (engine: Engine) => Promise<voi
   if (!module) throw new Error("the plain variants run everywhere");
   const plan = planMemory(model, false, threads);
   const { startWorker } = host;
-  const engine = await Engine.start({ module, threads, config: model.config, plan, startWorker });
+  const engine = await Engine.start({ module, threads, config: model.config, plan, tile: "4x8", startWorker });
   try {
     await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
     await work(engine);

@@ -68,7 +68,7 @@ test("a configuration file that is far too large is not read", async () => {
     await refused(
       openModel(large),
       "E_CONFIG",
-      new RegExp(`^memory: ${path} has 4194305 bytes, more than the 4194304`),
+      new RegExp(`^reading ${path}: expected at most 4194304 bytes, found 4194305`),
     );
     assert.not.ok(reads.includes(path));
   }

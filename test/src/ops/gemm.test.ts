@@ -179,7 +179,7 @@ test("the calls cover every row and panel once, in slices of a millisecond with 
         );
         calls.forEach(({ kernel, args, polls }, call) => {
           assert.is(kernel, "gemm");
-          const [rowBegin = 0, rowEnd = 0, panelBegin = 0, panelEnd = 0] = args.slice(-4);
+          const [rowBegin = 0, rowEnd = 0, panelBegin = 0, panelEnd = 0] = args.slice(-5);
           for (let r = rowBegin; r < rowEnd; r++) for (let p = panelBegin; p < panelEnd; p++) seen[r * panels + p]!++;
           assert.ok(
             gemmScratchBytes(rowEnd - rowBegin) <= LINEAR_SCRATCH_BYTES,

@@ -9,7 +9,7 @@ const test = suite("instantiateKernels");
 /** The exports of the ABI and their numbers of parameters. */
 const EXPORTS: Record<string, number> = {
   add: 5,
-  attention: 12,
+  attention: 13,
   barrier: 2,
   copyRows: 7,
   countNonFinite: 4,
@@ -17,7 +17,7 @@ const EXPORTS: Record<string, number> = {
   fillRgb: 6,
   gather: 7,
   gelu: 4,
-  gemm: 17,
+  gemm: 18,
   layernorm: 8,
   normalise: 6,
   packColumns: 7,
