@@ -2,9 +2,22 @@ import { JanusError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { elements, shapeText } from "../tensor.js";
 
+/** Zeros of the given dims. E_OOM when the host has no memory for them, or no array is that long. */
+export function zeroFloats(dims: readonly number[]): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(elements(dims));
+  } catch (cause) {
+    throw new JanusError(
+      "E_OOM",
+      `allocating ${shapeText(dims)} float32: the host has no memory for it; give fewer or shorter requests`,
+      { cause },
+    );
+  }
+}
+
 /** The parts one after another, as one float32 tensor of the given dims. */
 export function stackFloats(parts: readonly Float32Array[], dims: readonly number[]): Tensor<"float32"> {
-  const data = new Float32Array(elements(dims));
+  const data = zeroFloats(dims);
   let at = 0;
   for (const part of parts) {
     data.set(part, at);

@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
 import type { WeightSource } from "../weights/source.js";
 import type { Engine } from "./engine.js";
-import { checkFinite, checkFloats, splitFloats, stackFloats } from "./floats.js";
+import { checkFinite, checkFloats, splitFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { Host, ImageInput } from "./host.js";
 import type { OpenModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
@@ -176,7 +176,7 @@ export class JanusModel {
       const [, images = 1] = prepared.imagesEmbMask.dims;
       const size = this.config.imageSize;
       const dims = [prepared.images.length, images, 3, size, size];
-      const data = new Float32Array(elements(dims));
+      const data = zeroFloats(dims);
       let index = 0;
       for (const [b, row] of prepared.images.entries()) {
         for (const [n, input] of row.entries()) {

@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
 import { STORAGE_BYTES } from "../wasm/abi.js";
 import type { Engine } from "./engine.js";
-import { checkFloats, stackFloats } from "./floats.js";
+import { checkFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { OpenModel } from "./load.js";
 import type { Timings } from "./timings.js";
 import { timed } from "./timings.js";
@@ -27,7 +27,7 @@ export async function embedTokenIds(
   const storage = STORAGE_OF[model.embedTokens.dtype];
   const read = (first: number, count: number): Promise<Uint8Array> =>
     model.checkpoint.readRows(model.embedTokens, first, count, signal);
-  const data = new Float32Array(rows.length * dim);
+  const data = zeroFloats([rows.length, dim]);
   for (let begin = 0; begin < rows.length; begin += CHUNK_ROWS) {
     const chunk = rows.subarray(begin, begin + CHUNK_ROWS);
     const { distinct, index } = distinctRows(chunk);
@@ -127,7 +127,7 @@ export function batchPixels(
   maskDims: readonly number[],
 ): Tensor<"float32"> {
   const dims = [maskDims[0] ?? 0, maskDims[1] ?? 0, 3, size, size];
-  const data = new Float32Array(elements(dims));
+  const data = zeroFloats(dims);
   for (const [at, image] of pairing.images.entries()) {
     const source = pixels[at];
     if (source) data.set(source, image * source.length);

@@ -313,7 +313,7 @@ test("exit 4: the checkpoint", async () => {
   await refused(4, /E_IO: .*no such directory/, run("./none"));
   const unconfigured = made("unconfigured");
   rmSync(join(unconfigured, "config.json"));
-  await refused(4, /E_CONFIG: .*config\.json is missing/, run(unconfigured));
+  await refused(4, /E_CONFIG: reading config\.json: expected it in .*, found none/, run(unconfigured));
   const cut = made("cut");
   truncateSync(join(cut, "model.safetensors"), 5000);
   await refused(4, /E_FORMAT: /, run(cut));

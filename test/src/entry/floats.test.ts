@@ -1,11 +1,21 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkFinite, checkFloats, splitFloats, stackFloats } from "#dist/entry/floats.js";
+import { checkFinite, checkFloats, splitFloats, stackFloats, zeroFloats } from "#dist/entry/floats.js";
 import type { Tensor } from "#dist/tensor.js";
 import { random } from "../../support/numbers.js";
 import { refusedNow } from "../../support/refusal.js";
 
 const test = suite("entry/floats");
+
+test("what no array can hold is E_OOM, with the dims", () => {
+  assert.equal(zeroFloats([2, 2]), new Float32Array(4));
+  for (const dims of [
+    [2 ** 20, 2 ** 20, 2],
+    [2 ** 40, 2 ** 40],
+  ]) {
+    refusedNow(() => zeroFloats(dims), "E_OOM", new RegExp(`\\[${dims.join(", ")}\\] float32.*fewer or shorter`));
+  }
+});
 
 test("parts are stacked in order, and split again", () => {
   const parts = [Float32Array.from([1, 2]), Float32Array.from([3, 4]), Float32Array.from([5, 6])];

@@ -142,11 +142,11 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.is(pixels.length, 3 * imageSize ** 2);
   assert.equal(reply.transfer, [pixels.buffer]);
 
-  const plain = call("encode", x, { taps: false }, pixels);
+  const plain = call("encode", x, { taps: false, tile: "4x8" }, pixels);
   const { features, stages } = plain.output as EncodeOutput;
   assert.is(features.length, tokens * width);
   assert.equal([stages.length, plain.transfer], [0, [features.buffer]]);
-  const tapped = call("encode", x, { taps: true }, pixels);
+  const tapped = call("encode", x, { taps: true, tile: "4x8" }, pixels);
   const output = tapped.output as EncodeOutput;
   assertSameBits(output.features, features);
   assert.equal(
@@ -156,9 +156,9 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.is(tapped.transfer?.length, 5);
   assert.is(new Set(tapped.transfer).size, 5);
 
-  const embeds = call("project", x, undefined, features);
+  const embeds = call("project", x, { tile: "4x8" }, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
-  const again = call("project", x, undefined, features).output;
+  const again = call("project", x, { tile: "4x8" }, features).output;
   assertSameBits(
     again as Float32Array,
     embeds.output as Float32Array,
