@@ -142,6 +142,7 @@ test("answers are copies that are handed over, stages only when asked for", asyn
 
   const embeds = call("project", x, undefined, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
+  call("encode", x, { taps: false }, new Float32Array(pixels.length));
   const again = call("project", x, undefined, features).output;
   assertSameBits(
     again as Float32Array,
