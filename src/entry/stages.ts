@@ -3,7 +3,6 @@ import { readTableRows } from "../model/embedding.js";
 import type { Pairing } from "../model/fusion.js";
 import { distinctRows, tokenRows } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
-import { elements } from "../tensor.js";
 import { STORAGE_BYTES } from "../wasm/abi.js";
 import type { Engine } from "./engine.js";
 import { checkFloats, stackFloats, zeroFloats } from "./floats.js";

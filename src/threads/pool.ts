@@ -31,7 +31,7 @@ export interface RunOptions {
  */
 export class Pool {
   readonly #workers: WorkerHandle[] = [];
-  readonly #control: Int32Array;
+  #control: Int32Array;
   readonly #grace: number;
   #listeners: Array<(message: FromWorker) => void> = [];
   #lost: JanusError | undefined;
@@ -95,10 +95,14 @@ export class Pool {
     }
   }
 
-  /** Ends the workers. What is running rejects with E_DISPOSED. */
+  /** Ends the workers and lets go of their memory. What is running rejects with E_DISPOSED. */
   async dispose(): Promise<void> {
     this.#lose(new JanusError("E_DISPOSED", "the model was disposed of while it was working"));
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    // The block lies in the memory that all workers share: whoever keeps a disposed model must not keep that.
+    this.#control = new Int32Array(this.#control.length);
+    this.#listeners = [];
+    this.#onLost = undefined;
   }
 
   #add(worker: WorkerHandle, index: number): void {

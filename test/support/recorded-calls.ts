@@ -9,6 +9,18 @@ export interface KernelCall {
   readonly polls: number;
 }
 
+/** Names of the kernels that an op calls, and `barrier` where it waits for the others, in order. */
+export function recordedSteps(index: number, count: number, op: (x: OpContext) => void): string[] {
+  const steps: string[] = [];
+  const team = new Team(index, count, new Int32Array(16), () => {
+    steps.push("barrier");
+    return 0;
+  });
+  const kernels = new Proxy({} as Kernels, { get: (_, kernel: string) => () => steps.push(kernel) });
+  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer });
+  return steps;
+}
+
 /** A worker whose kernels do nothing but note their calls: what an op would do, and in which slices. */
 export function recordedCalls(index: number, count: number, op: (x: ProductContext) => void): KernelCall[] {
   const calls: KernelCall[] = [];

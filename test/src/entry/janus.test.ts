@@ -851,4 +851,38 @@ for (const [what, body, output] of [
   });
 }
 
+test("models that were disposed of keep no weights, even where somebody keeps the models", () => {
+  const source = `
+    import { JanusModel } from "${ROOT}dist/entry/janus.js";
+    import { nodeHost } from "${ROOT}dist/entry/node/host.js";
+    import { towerFiles } from "${new URL("../../support/checkpoint-files.js", import.meta.url)}";
+    import { memorySource } from "${new URL("../../support/fuse-checkpoint.js", import.meta.url)}";
+    const tower = { imageSize: 16, patchSize: 16, width: 1024, heads: 8, mlpWidth: 1024, blocks: 2, dim: 1024, depth: 2 };
+    const files = memorySource(towerFiles(tower, 10));
+    const megabytes = async () => {
+      for (let i = 0; i < 5; i++) {
+        globalThis.gc();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return process.memoryUsage().rss / 1e6;
+    };
+    const kept = [];
+    const seen = [];
+    for (let n = 0; n < 7; n++) {
+      const model = await JanusModel.load(nodeHost(), files, { threads: 2 });
+      await model.dispose();
+      kept.push(model);
+      seen.push(await megabytes());
+    }
+    console.log(JSON.stringify({ weights: kept[0].runtime.weightBytes / 1e6, seen }));`;
+  const args = ["--expose-gc", "--input-type=module", "--eval", source];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 60_000 });
+  assert.is(stderr, "");
+  const { weights, seen } = JSON.parse(stdout) as { weights: number; seen: number[] };
+  assert.ok(weights > 50, `${weights} MB are too few to see`);
+  // The first two settle the heap; five kept models would hold five times the weights, one may still wait to be collected.
+  const growth = Math.min(...seen.slice(4)) - seen[1]!;
+  assert.ok(growth < 1.5 * weights, `weights ${weights} MB, resident ${seen.map(Math.round)} MB`);
+});
+
 test.run();

@@ -158,6 +158,7 @@ test("answers are copies that are handed over, stages only when asked for", asyn
 
   const embeds = call("project", x, { tile: "4x8" }, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
+  call("encode", x, { taps: false, tile: "4x8" }, new Float32Array(pixels.length));
   const again = call("project", x, { tile: "4x8" }, features).output;
   assertSameBits(
     again as Float32Array,

@@ -397,6 +397,21 @@ test("an error that comes with the abort gives way to the reason, a lost worker 
   assert.is(((await lost) as JanusError).code, "E_INTERNAL");
 });
 
+test("a program that left in time does not lose the pool when the grace period is over", () =>
+  withPool(
+    2,
+    async (running) => {
+      const controller = new AbortController();
+      const work = running.run("spin", undefined, { signal: controller.signal });
+      await until(() => Atomics.load(running.words, WORDS.entered) === 2, "all are inside");
+      controller.abort("enough");
+      assert.is(await rejection(work), "enough");
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await checkUsable(running);
+    },
+    100,
+  ));
+
 test("what a worker says after the pool was lost is of no consequence", async () => {
   const {
     pool,
