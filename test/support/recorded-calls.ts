@@ -10,7 +10,7 @@ export interface KernelCall {
 }
 
 /** Names of the kernels that an op calls, and `barrier` where it waits for the others, in order. */
-export function recordedSteps(index: number, count: number, op: (x: OpContext) => void): string[] {
+export function recordedSteps(index: number, count: number, op: (x: ProductContext) => void): string[] {
   const steps: string[] = [];
   const team = new Team(index, count, new Int32Array(16), () => {
     steps.push("barrier");
