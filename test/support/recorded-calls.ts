@@ -17,7 +17,7 @@ export function recordedSteps(index: number, count: number, op: (x: ProductConte
     return 0;
   });
   const kernels = new Proxy({} as Kernels, { get: (_, kernel: string) => () => steps.push(kernel) });
-  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer });
+  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer, tile: TILE["4x8"] });
   return steps;
 }
 
