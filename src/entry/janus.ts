@@ -13,7 +13,7 @@ import type { LoadOptions } from "./options.js";
 import type { EmbedRequest, Prepared } from "./prepare.js";
 import { Preparer } from "./prepare.js";
 import { Queue } from "./queue.js";
-import { checkFinite, checkFloats, embedTokenIds, fuseRows } from "./stages.js";
+import { checkFinite, checkFloats, embedTokenIds, fuseRows, stack, zeros } from "./stages.js";
 import type { Runtime } from "./start.js";
 import { startModel } from "./start.js";
 
@@ -116,7 +116,7 @@ export class JanusModel {
       const pixels: Float32Array[] = [];
       for (const [at, input] of images.entries()) pixels.push(await this.#pixels(input, at, timings, signal));
       const size = this.config.imageSize;
-      return stack(pixels, [images.length, 3, size, size]);
+      return stack("pixel_values", pixels, [images.length, 3, size, size]);
     }, options.signal);
   }
 
@@ -132,7 +132,7 @@ export class JanusModel {
       for (const pixels of split(pixelValues.data, elements(shape))) {
         features.push((await this.#engine.encode(pixels, false, signal)).features);
       }
-      return stack(features, [features.length, tokens, width]);
+      return stack("image_features", features, [features.length, tokens, width]);
     }, options.signal);
   }
 
@@ -146,7 +146,7 @@ export class JanusModel {
       for (const features of split(imageFeatures.data, tokens * width)) {
         embeds.push(await this.#engine.project(features, signal));
       }
-      return stack(embeds, [embeds.length, tokens, dim]);
+      return stack("image_embeds", embeds, [embeds.length, tokens, dim]);
     }, options.signal);
   }
 
@@ -187,16 +187,15 @@ export class JanusModel {
       const prepared = await this.#preparer.prepare(requests, signal);
       const [, images = 1] = prepared.imagesEmbMask.dims;
       const size = this.config.imageSize;
-      const dims = [prepared.images.length, images, 3, size, size];
-      const data = new Float32Array(elements(dims));
+      const pixelValues = zeros("pixel_values", [prepared.images.length, images, 3, size, size]);
       let index = 0;
       for (const [b, row] of prepared.images.entries()) {
         for (const [n, input] of row.entries()) {
           const pixels = await this.#pixels(input, index++, timings, signal);
-          data.set(pixels, (b * images + n) * pixels.length);
+          pixelValues.data.set(pixels, (b * images + n) * pixels.length);
         }
       }
-      return { ...prepared, pixelValues: { type: "float32", dims, data } };
+      return { ...prepared, pixelValues };
     }, options.signal);
   }
 
@@ -306,14 +305,14 @@ export class JanusModel {
       embeds.push(await timed(timings, "project", () => this.#engine.project(encoded.features, signal)));
       if (taps) features.push(encoded.features);
     }
-    const imageEmbeds = stack(embeds, [embeds.length, tokens, dim]);
+    const imageEmbeds = stack("image_embeds", embeds, [embeds.length, tokens, dim]);
     return timed(timings, "fuse", async () => {
       const text = await embedTokenIds(this.#engine, this.#model, inputIds, signal);
       const inputsEmbeds = await fuseRows(this.#engine, text, imageEmbeds.data, pairing, tokens, signal);
       if (!taps) return { inputsEmbeds };
       const stages: Record<string, Tensor<"float32">> = {};
-      for (const [stage, data] of tapped) stages[stage] = stack(data, [data.length, tokens, width]);
-      stages["image_features"] = stack(features, [features.length, tokens, width]);
+      for (const [stage, data] of tapped) stages[stage] = stack(stage, data, [data.length, tokens, width]);
+      stages["image_features"] = stack("image_features", features, [features.length, tokens, width]);
       stages["image_embeds"] = imageEmbeds;
       stages["text_embeds"] = text;
       return { inputsEmbeds, stages };
@@ -323,13 +322,12 @@ export class JanusModel {
   /** pixel_values [B,N,3,S,S] as the reference's processor batches them: zeros where a row has fewer images. */
   #batchPixels(pixels: readonly Float32Array[], pairing: Pairing, maskDims: readonly number[]): Tensor<"float32"> {
     const size = this.config.imageSize;
-    const dims = [maskDims[0] ?? 0, maskDims[1] ?? 0, 3, size, size];
-    const data = new Float32Array(elements(dims));
+    const batch = zeros("pixel_values", [maskDims[0] ?? 0, maskDims[1] ?? 0, 3, size, size]);
     for (const [at, image] of pairing.images.entries()) {
       const source = pixels[at];
-      if (source) data.set(source, image * source.length);
+      if (source) batch.data.set(source, image * source.length);
     }
-    return { type: "float32", dims, data };
+    return batch;
   }
 }
 
@@ -349,16 +347,6 @@ async function timed<T>(timings: Timings, stage: keyof Timings, work: () => Prom
   } finally {
     timings[stage] += performance.now() - started;
   }
-}
-
-function stack(parts: readonly Float32Array[], dims: readonly number[]): Tensor<"float32"> {
-  const data = new Float32Array(elements(dims));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
-  return { type: "float32", dims, data };
 }
 
 function* split(data: Float32Array, length: number): Generator<Float32Array> {
@@ -381,7 +369,7 @@ function usedEmbeds(
   const all = (embMask.dims[0] ?? 0) * (embMask.dims[1] ?? 0);
   if (given === all) {
     const used = pairing.images.map((image) => imageEmbeds.data.subarray(image * perImage, (image + 1) * perImage));
-    return stack(used, [used.length, tokens, dim]).data;
+    return stack("image_embeds", used, [used.length, tokens, dim]).data;
   }
   if (given === pairing.images.length) return imageEmbeds.data;
   throw new JanusError(

@@ -24,7 +24,7 @@ export async function embedTokenIds(
   const storage = STORAGE_OF[model.embedTokens.dtype];
   const read = (first: number, count: number): Promise<Uint8Array> =>
     model.checkpoint.readRows(model.embedTokens, first, count, signal);
-  const data = new Float32Array(rows.length * dim);
+  const embedded = zeros("text_embeds", [...inputIds.dims, dim]);
   for (let begin = 0; begin < rows.length; begin += CHUNK_ROWS) {
     const chunk = rows.subarray(begin, begin + CHUNK_ROWS);
     const { distinct, index } = distinctRows(chunk);
@@ -37,9 +37,9 @@ export async function embedTokenIds(
         `embedding tokens: expected finite numbers, got ${bad} NaN or infinite elements in the rows of ${model.embedTokens.names[0]} that this prompt uses`,
       );
     }
-    data.set(embeds, begin * dim);
+    embedded.data.set(embeds, begin * dim);
   }
-  return { type: "float32", dims: [...inputIds.dims, dim], data };
+  return embedded;
 }
 
 /** inputs_embeds: the text rows with feature `pairing.features[k]` copied to slot `pairing.slots[k]`, byte for byte. */
@@ -54,7 +54,9 @@ export async function fuseRows(
 ): Promise<Tensor<"float32">> {
   const dim = text.dims.at(-1) ?? 0;
   const place = new Map(pairing.images.map((image, at) => [image, at]));
-  const data = text.data.slice();
+  const fused = zeros("inputs_embeds", [...text.dims]);
+  const { data } = fused;
+  data.set(text.data);
   const total = data.length / dim;
   let pair = 0;
   for (let begin = 0; begin < total; begin += CHUNK_ROWS) {
@@ -74,7 +76,33 @@ export async function fuseRows(
     const own = { text: data.slice(begin * dim, end * dim), source, index };
     data.set(await engine.fuse({ rows, sources }, own, signal), begin * dim);
   }
-  return { type: "float32", dims: [...text.dims], data };
+  return fused;
+}
+
+/** A tensor of zeros. What the host cannot hold is E_OOM, where it would be a RangeError without a name. */
+export function zeros(name: string, dims: readonly number[]): Tensor<"float32"> {
+  const count = elements(dims);
+  try {
+    if (Number.isNaN(count)) throw new RangeError("not a length");
+    return { type: "float32", dims, data: new Float32Array(count) };
+  } catch (cause) {
+    throw new JanusError(
+      "E_OOM",
+      `allocating ${name}: expected memory for float32 ${shapeText(dims)}, found too little; give fewer or shorter requests at once`,
+      { cause },
+    );
+  }
+}
+
+/** Parts one after another as one tensor. */
+export function stack(name: string, parts: readonly Float32Array[], dims: readonly number[]): Tensor<"float32"> {
+  const stacked = zeros(name, dims);
+  let at = 0;
+  for (const part of parts) {
+    stacked.data.set(part, at);
+    at += part.length;
+  }
+  return stacked;
 }
 
 /** E_SHAPE (of an input) unless `tensor` is float32 with dims that match `expected`; a null dim matches anything. */

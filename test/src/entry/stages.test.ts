@@ -5,7 +5,7 @@ import type { Engine } from "#dist/entry/engine.js";
 import type { OpenModel } from "#dist/entry/load.js";
 import { openModel } from "#dist/entry/load.js";
 import type { GatherInput, GatherOwn, ScatterInput, ScatterOwn } from "#dist/entry/programs.js";
-import { checkFinite, checkFloats, embedTokenIds, fuseRows } from "#dist/entry/stages.js";
+import { checkFinite, checkFloats, embedTokenIds, fuseRows, stack, zeros } from "#dist/entry/stages.js";
 import type { Tensor } from "#dist/tensor.js";
 import { towerFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
@@ -132,6 +132,28 @@ test("nothing to fuse is a copy", async () => {
   const fused = await fuseRows(engine, text, new Float32Array(0), none, TOKENS);
   assert.equal([fused, chunks], [text, []]);
   assert.is.not(fused.data.buffer, text.data.buffer);
+});
+
+test("what no host can hold is E_OOM by name, zeros are zeros", () => {
+  assert.equal(zeros("x", [2, 0, 3]), { type: "float32", dims: [2, 0, 3], data: new Float32Array(0) });
+  assert.equal([...zeros("x", [1, 3]).data], [0, 0, 0]);
+  for (const dims of [
+    [2 ** 20, 2 ** 20],
+    [2 ** 40, 2 ** 40],
+    [2 ** 31, 1, 3, 384, 384],
+  ]) {
+    refusedNow(
+      () => zeros("pixel_values", dims),
+      "E_OOM",
+      /^allocating pixel_values: expected memory for float32 \[\d/,
+    );
+  }
+});
+
+test("parts are stacked in order", () => {
+  const parts = [Float32Array.from([1, 2]), Float32Array.from([3, 4])];
+  assert.equal(stack("x", parts, [2, 2]), { type: "float32", dims: [2, 2], data: Float32Array.from([1, 2, 3, 4]) });
+  assert.is(stack("x", [], [0, 2]).data.length, 0);
 });
 
 test("shapes: a null matches any size, everything else must be as said", () => {
