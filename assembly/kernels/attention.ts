@@ -7,7 +7,8 @@
  *   valuePanels  packColumns of the values [tokens, headWidth]: k is tokens, columns are headWidth
  *   scratch      with b = min(rowEnd - rowBegin, ROW_BLOCK) and T = tokens rounded up to 8:
  *
- *                scores [b, T]  |  1 / sum [b], in room for K_BLOCK * 8  |  products of one panel [b, 8]
+ *                scores [b, T]  |  1 / sum [b], in room for 2 * K_BLOCK * 8  |  products of two panels [2, b, 8]
+ *   tile         code of `tiles/family.ts`
  *
  * Strides are elements from row to row; tokens at least 1. Rows go in blocks of ROW_BLOCK, whose scores stay in L2; the softmax is exact and in two
  * passes: the maximum is subtracted, exp summed in one fixed order, and 1 / sum multiplied in when the product with the values is
@@ -18,6 +19,7 @@
 import { expLanes } from "../simd/exp";
 import { maskPartial, storePartial } from "../simd/partial";
 import { STORAGE_F32 } from "../simd/widen";
+import { tilePanels } from "../tiles/family";
 import { PANEL, PANEL_BYTES, panelProduct, WIDENED_BYTES } from "../tiles/product";
 
 /** A multiple of every tile height; 60 rows x 576 tokens of scores are 138 KB. Part of the ABI: it sizes `scratch`. */
@@ -36,25 +38,39 @@ export function attention(
   outStride: usize,
   rowBegin: usize,
   rowEnd: usize,
+  tile: i32,
 ): void {
+  const width = tilePanels(tile);
+  const valuePanelCount = (headWidth + PANEL - 1) / PANEL;
   const keyPanelCount = (tokens + PANEL - 1) / PANEL;
   const scoreBytes = keyPanelCount * PANEL_BYTES;
   for (let begin = rowBegin; begin < rowEnd; begin += ROW_BLOCK) {
     const rows = min<usize>(ROW_BLOCK, rowEnd - begin);
     const inverseSums = scratch + rows * scoreBytes;
     const sums = inverseSums + WIDENED_BYTES;
-    for (let panel: usize = 0; panel < keyPanelCount; panel++) {
-      const keys = keyPanels + panel * headWidth * PANEL_BYTES;
-      panelProduct(sums, 0, q + ((begin * qStride) << 2), qStride << 2, rows, keys, STORAGE_F32, headWidth);
-      storeScores(scratch + panel * PANEL_BYTES, scoreBytes, sums, rows, scale);
+    const queries = q + ((begin * qStride) << 2);
+    for (let first: usize = 0; first < keyPanelCount; first += width) {
+      const count = min<usize>(width, keyPanelCount - first);
+      const keys = keyPanels + first * headWidth * PANEL_BYTES;
+      panelProduct(tile, sums, 0, queries, qStride << 2, rows, keys, count, STORAGE_F32, headWidth);
+      for (let i: usize = 0; i < count; i++) {
+        const target = scratch + (first + i) * PANEL_BYTES;
+        storeScores(target, scoreBytes, sums + i * rows * PANEL_BYTES, rows, scale);
+      }
     }
     for (let row: usize = 0; row < rows; row++) {
       store<f32>(inverseSums + (row << 2), 1 / exponentiate(scratch + row * scoreBytes, tokens));
     }
-    for (let column: usize = 0; column < headWidth; column += PANEL) {
-      panelProduct(sums, 0, scratch, scoreBytes, rows, valuePanels + ((column * tokens) << 2), STORAGE_F32, tokens);
-      const target = out + ((begin * outStride + column) << 2);
-      storeOutputs(target, outStride << 2, sums, inverseSums, rows, min<usize>(PANEL, headWidth - column));
+    for (let first: usize = 0; first < valuePanelCount; first += width) {
+      const count = min<usize>(width, valuePanelCount - first);
+      const values = valuePanels + first * tokens * PANEL_BYTES;
+      panelProduct(tile, sums, 0, scratch, scoreBytes, rows, values, count, STORAGE_F32, tokens);
+      for (let i: usize = 0; i < count; i++) {
+        const column = (first + i) * PANEL;
+        const target = out + ((begin * outStride + column) << 2);
+        const columns = min<usize>(PANEL, headWidth - column);
+        storeOutputs(target, outStride << 2, sums + i * rows * PANEL_BYTES, inverseSums, rows, columns);
+      }
     }
   }
 }

@@ -7,7 +7,8 @@
  *   panels    w [columns, k] of the given storage, 8 columns side by side: (k, n) at (n / 8) * 8 * k_total + k * 8 + n % 8
  *   bias      f32 [columns rounded up to 8] or 0
  *   residual  f32 [rows, columns], residualStride; read with the residual epilogue only; may be `out`
- *   scratch   WIDENED_BYTES + (rowEnd - rowBegin) * PANEL_BYTES: one widened panel block, then one panel's column of block sums
+ *   scratch   WIDENED_BYTES + 2 * (rowEnd - rowBegin) * PANEL_BYTES: two widened panel blocks, then two panels' columns of block sums
+ *   tile      code of `tiles/family.ts`
  *
  * Strides are elements from row to row. Columns of the last panel beyond `columns` are computed from whatever the panel and the bias
  * hold there, and never stored. `out` must not overlap `a`.
@@ -20,6 +21,7 @@
 import { geluLanes } from "../simd/gelu";
 import { loadPartial, storePartial } from "../simd/partial";
 import { storageBytes } from "../simd/widen";
+import { tilePanels } from "../tiles/family";
 import { PANEL, PANEL_BYTES, panelProduct, WIDENED_BYTES } from "../tiles/product";
 
 const EPILOGUE_GELU: i32 = 1;
@@ -43,34 +45,31 @@ export function gemm(
   rowEnd: usize,
   panelBegin: usize,
   panelEnd: usize,
+  tile: i32,
 ): void {
   if (rowBegin >= rowEnd) return;
   const rows = rowEnd - rowBegin;
   const sums = scratch + WIDENED_BYTES;
   const panelBytes = PANEL * k * storageBytes(storage);
-  for (let panel = panelBegin; panel < panelEnd; panel++) {
-    const firstColumn = panel * PANEL;
-    panelProduct(
-      sums,
-      scratch,
-      a + ((rowBegin * aStride) << 2),
-      aStride << 2,
-      rows,
-      panels + panel * panelBytes,
-      storage,
-      k,
-    );
-    finishPanel(
-      out + ((rowBegin * outStride + firstColumn) << 2),
-      outStride << 2,
-      sums,
-      rows,
-      min<usize>(PANEL, columns - firstColumn),
-      bias === 0 ? 0 : bias + (firstColumn << 2),
-      residual + ((rowBegin * residualStride + firstColumn) << 2),
-      residualStride << 2,
-      epilogue,
-    );
+  const source = a + ((rowBegin * aStride) << 2);
+  const width = tilePanels(tile);
+  for (let first = panelBegin; first < panelEnd; first += width) {
+    const count = min<usize>(width, panelEnd - first);
+    panelProduct(tile, sums, scratch, source, aStride << 2, rows, panels + first * panelBytes, count, storage, k);
+    for (let i: usize = 0; i < count; i++) {
+      const column = (first + i) * PANEL;
+      finishPanel(
+        out + ((rowBegin * outStride + column) << 2),
+        outStride << 2,
+        sums + i * rows * PANEL_BYTES,
+        rows,
+        min<usize>(PANEL, columns - column),
+        bias === 0 ? 0 : bias + (column << 2),
+        residual + ((rowBegin * residualStride + column) << 2),
+        residualStride << 2,
+        epilogue,
+      );
+    }
   }
 }
 

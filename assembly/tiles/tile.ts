@@ -1,21 +1,37 @@
 /**
- * The register tile of every product: sums[r, n] += sum over k of a[r, k] * panel[k, n], for TILE_ROWS rows and 8 columns.
+ * The register tiles of every product: sums[p, r, n] += sum over k of a[r, k] * panel[p, k, n], for up to `Rows` rows and one or two
+ * panels of 8 columns.
  *
- *   sums   f32 [rows, 8]       added to
- *   a      f32 [rows, k]       `aStride` bytes from row to row
- *   panel  f32 [k, 8]
- *   rows   1 .. TILE_ROWS; k >= 1
+ *   sums    f32 [panels, rows of the call, 8]   added to; `sumsStep` bytes from panel to panel
+ *   a       f32 [rows, k]                       `aStride` bytes from row to row
+ *   panel   f32 [panels, k, 8]                  `panelStep` bytes from panel to panel
+ *   rows    1 .. Rows; k >= 1
  *
- * Each of the 8 x TILE_ROWS outputs is one chain of multiply-adds from zero, k ascending, then one addition to `sums`: the value of an
- * output does not depend on its place in a tile. With fewer rows the last one stands in for the missing: the loop never
- * branches on rows, and the stand-ins store the same bytes at the same place (all loads of `sums` come before all stores).
+ * Each output is one chain of multiply-adds from zero, k ascending, then one addition to `sums`: its value depends neither on its place in a
+ * tile nor on the tile. With fewer rows the last one stands in for the missing, and with steps of 0 the first panel for the second: the
+ * loop never branches, and stand-ins store the same bytes at the same place (all loads of `sums` come before all stores).
  *
- * k is unrolled twice with an exit in the middle, so that odd k needs no second loop.
+ * k is unrolled twice with an exit in the middle: odd k needs no second loop, and V8 does not move the loads of the second step before the
+ * first, which would spill. What V8's revectorizer needs to turn neighbours into 256 bits is in the order: the two halves of a panel
+ * row are loaded, multiplied and stored one after the other, and nothing is stored before the last load.
  */
-import { multiplyAdd, TILE_ROWS } from "../simd/fma";
+import { multiplyAdd } from "../simd/fma";
 
-export function tile(sums: usize, a: usize, aStride: usize, rows: usize, panel: usize, k: usize): void {
+/** A number as a type: the number of parameters of a function type is a constant to AssemblyScript. */
+type Count = (...parameters: u8[]) => void;
+
+export function tile<Rows extends Count, Panels extends Count>(
+  sums: usize,
+  sumsStep: usize,
+  a: usize,
+  aStride: usize,
+  rows: usize,
+  panel: usize,
+  panelStep: usize,
+  k: usize,
+): void {
   const last = rows - 1;
+  let far = panel + panelStep;
   let a0 = a;
   let a1 = a + min<usize>(1, last) * aStride;
   let a2 = a + min<usize>(2, last) * aStride;
@@ -34,94 +50,229 @@ export function tile(sums: usize, a: usize, aStride: usize, rows: usize, panel: 
   let high3 = f32x4.splat(0);
   let high4 = f32x4.splat(0);
   let high5 = f32x4.splat(0);
+  let farLow0 = f32x4.splat(0);
+  let farLow1 = f32x4.splat(0);
+  let farLow2 = f32x4.splat(0);
+  let farLow3 = f32x4.splat(0);
+  let farLow4 = f32x4.splat(0);
+  let farLow5 = f32x4.splat(0);
+  let farHigh0 = f32x4.splat(0);
+  let farHigh1 = f32x4.splat(0);
+  let farHigh2 = f32x4.splat(0);
+  let farHigh3 = f32x4.splat(0);
+  let farHigh4 = f32x4.splat(0);
+  let farHigh5 = f32x4.splat(0);
   for (;;) {
     let low = v128.load(panel);
     let high = v128.load(panel, 16);
-    let x = v128.load32_splat(a0);
+    let farLow = low;
+    let farHigh = high;
+    let x: v128;
+    if (lengthof<Panels>() > 1) {
+      farLow = v128.load(far);
+      farHigh = v128.load(far, 16);
+    }
+    x = v128.load32_splat(a0);
     low0 = multiplyAdd(x, low, low0);
     high0 = multiplyAdd(x, high, high0);
+    if (lengthof<Panels>() > 1) {
+      farLow0 = multiplyAdd(x, farLow, farLow0);
+      farHigh0 = multiplyAdd(x, farHigh, farHigh0);
+    }
     x = v128.load32_splat(a1);
     low1 = multiplyAdd(x, low, low1);
     high1 = multiplyAdd(x, high, high1);
+    if (lengthof<Panels>() > 1) {
+      farLow1 = multiplyAdd(x, farLow, farLow1);
+      farHigh1 = multiplyAdd(x, farHigh, farHigh1);
+    }
     x = v128.load32_splat(a2);
     low2 = multiplyAdd(x, low, low2);
     high2 = multiplyAdd(x, high, high2);
+    if (lengthof<Panels>() > 1) {
+      farLow2 = multiplyAdd(x, farLow, farLow2);
+      farHigh2 = multiplyAdd(x, farHigh, farHigh2);
+    }
     x = v128.load32_splat(a3);
     low3 = multiplyAdd(x, low, low3);
     high3 = multiplyAdd(x, high, high3);
-    if (TILE_ROWS === 6) {
+    if (lengthof<Panels>() > 1) {
+      farLow3 = multiplyAdd(x, farLow, farLow3);
+      farHigh3 = multiplyAdd(x, farHigh, farHigh3);
+    }
+    if (lengthof<Rows>() > 4) {
       x = v128.load32_splat(a4);
       low4 = multiplyAdd(x, low, low4);
       high4 = multiplyAdd(x, high, high4);
+      if (lengthof<Panels>() > 1) {
+        farLow4 = multiplyAdd(x, farLow, farLow4);
+        farHigh4 = multiplyAdd(x, farHigh, farHigh4);
+      }
+    }
+    if (lengthof<Rows>() > 5) {
       x = v128.load32_splat(a5);
       low5 = multiplyAdd(x, low, low5);
       high5 = multiplyAdd(x, high, high5);
+      if (lengthof<Panels>() > 1) {
+        farLow5 = multiplyAdd(x, farLow, farLow5);
+        farHigh5 = multiplyAdd(x, farHigh, farHigh5);
+      }
     }
     if (k === 1) break;
 
     low = v128.load(panel, 32);
     high = v128.load(panel, 48);
+    if (lengthof<Panels>() > 1) {
+      farLow = v128.load(far, 32);
+      farHigh = v128.load(far, 48);
+    }
     x = v128.load32_splat(a0, 4);
     low0 = multiplyAdd(x, low, low0);
     high0 = multiplyAdd(x, high, high0);
+    if (lengthof<Panels>() > 1) {
+      farLow0 = multiplyAdd(x, farLow, farLow0);
+      farHigh0 = multiplyAdd(x, farHigh, farHigh0);
+    }
     x = v128.load32_splat(a1, 4);
     low1 = multiplyAdd(x, low, low1);
     high1 = multiplyAdd(x, high, high1);
+    if (lengthof<Panels>() > 1) {
+      farLow1 = multiplyAdd(x, farLow, farLow1);
+      farHigh1 = multiplyAdd(x, farHigh, farHigh1);
+    }
     x = v128.load32_splat(a2, 4);
     low2 = multiplyAdd(x, low, low2);
     high2 = multiplyAdd(x, high, high2);
+    if (lengthof<Panels>() > 1) {
+      farLow2 = multiplyAdd(x, farLow, farLow2);
+      farHigh2 = multiplyAdd(x, farHigh, farHigh2);
+    }
     x = v128.load32_splat(a3, 4);
     low3 = multiplyAdd(x, low, low3);
     high3 = multiplyAdd(x, high, high3);
-    if (TILE_ROWS === 6) {
+    if (lengthof<Panels>() > 1) {
+      farLow3 = multiplyAdd(x, farLow, farLow3);
+      farHigh3 = multiplyAdd(x, farHigh, farHigh3);
+    }
+    if (lengthof<Rows>() > 4) {
       x = v128.load32_splat(a4, 4);
       low4 = multiplyAdd(x, low, low4);
       high4 = multiplyAdd(x, high, high4);
+      if (lengthof<Panels>() > 1) {
+        farLow4 = multiplyAdd(x, farLow, farLow4);
+        farHigh4 = multiplyAdd(x, farHigh, farHigh4);
+      }
+    }
+    if (lengthof<Rows>() > 5) {
       x = v128.load32_splat(a5, 4);
       low5 = multiplyAdd(x, low, low5);
       high5 = multiplyAdd(x, high, high5);
+      if (lengthof<Panels>() > 1) {
+        farLow5 = multiplyAdd(x, farLow, farLow5);
+        farHigh5 = multiplyAdd(x, farHigh, farHigh5);
+      }
     }
     k -= 2;
     if (k === 0) break;
     panel += 64;
+    if (lengthof<Panels>() > 1) far += 64;
     a0 += 8;
     a1 += 8;
     a2 += 8;
     a3 += 8;
-    if (TILE_ROWS === 6) {
-      a4 += 8;
-      a5 += 8;
-    }
+    if (lengthof<Rows>() > 4) a4 += 8;
+    if (lengthof<Rows>() > 5) a5 += 8;
   }
+  const s0 = sums;
   const s1 = sums + (min<usize>(1, last) << 5);
   const s2 = sums + (min<usize>(2, last) << 5);
   const s3 = sums + (min<usize>(3, last) << 5);
-  low0 = f32x4.add(v128.load(sums), low0);
+  const s4 = sums + (min<usize>(4, last) << 5);
+  const s5 = sums + (min<usize>(5, last) << 5);
+  const f0 = s0 + sumsStep;
+  const f1 = s1 + sumsStep;
+  const f2 = s2 + sumsStep;
+  const f3 = s3 + sumsStep;
+  const f4 = s4 + sumsStep;
+  const f5 = s5 + sumsStep;
+  low0 = f32x4.add(v128.load(s0), low0);
+  high0 = f32x4.add(v128.load(s0, 16), high0);
+  if (lengthof<Panels>() > 1) {
+    farLow0 = f32x4.add(v128.load(f0), farLow0);
+    farHigh0 = f32x4.add(v128.load(f0, 16), farHigh0);
+  }
   low1 = f32x4.add(v128.load(s1), low1);
-  low2 = f32x4.add(v128.load(s2), low2);
-  low3 = f32x4.add(v128.load(s3), low3);
-  high0 = f32x4.add(v128.load(sums, 16), high0);
   high1 = f32x4.add(v128.load(s1, 16), high1);
+  if (lengthof<Panels>() > 1) {
+    farLow1 = f32x4.add(v128.load(f1), farLow1);
+    farHigh1 = f32x4.add(v128.load(f1, 16), farHigh1);
+  }
+  low2 = f32x4.add(v128.load(s2), low2);
   high2 = f32x4.add(v128.load(s2, 16), high2);
+  if (lengthof<Panels>() > 1) {
+    farLow2 = f32x4.add(v128.load(f2), farLow2);
+    farHigh2 = f32x4.add(v128.load(f2, 16), farHigh2);
+  }
+  low3 = f32x4.add(v128.load(s3), low3);
   high3 = f32x4.add(v128.load(s3, 16), high3);
-  if (TILE_ROWS === 6) {
-    const s4 = sums + (min<usize>(4, last) << 5);
-    const s5 = sums + (min<usize>(5, last) << 5);
+  if (lengthof<Panels>() > 1) {
+    farLow3 = f32x4.add(v128.load(f3), farLow3);
+    farHigh3 = f32x4.add(v128.load(f3, 16), farHigh3);
+  }
+  if (lengthof<Rows>() > 4) {
     low4 = f32x4.add(v128.load(s4), low4);
     high4 = f32x4.add(v128.load(s4, 16), high4);
+    if (lengthof<Panels>() > 1) {
+      farLow4 = f32x4.add(v128.load(f4), farLow4);
+      farHigh4 = f32x4.add(v128.load(f4, 16), farHigh4);
+    }
+  }
+  if (lengthof<Rows>() > 5) {
     low5 = f32x4.add(v128.load(s5), low5);
     high5 = f32x4.add(v128.load(s5, 16), high5);
-    v128.store(s4, low4);
-    v128.store(s4, high4, 16);
-    v128.store(s5, low5);
-    v128.store(s5, high5, 16);
+    if (lengthof<Panels>() > 1) {
+      farLow5 = f32x4.add(v128.load(f5), farLow5);
+      farHigh5 = f32x4.add(v128.load(f5, 16), farHigh5);
+    }
   }
-  v128.store(sums, low0);
-  v128.store(sums, high0, 16);
+  v128.store(s0, low0);
+  v128.store(s0, high0, 16);
+  if (lengthof<Panels>() > 1) {
+    v128.store(f0, farLow0);
+    v128.store(f0, farHigh0, 16);
+  }
   v128.store(s1, low1);
   v128.store(s1, high1, 16);
+  if (lengthof<Panels>() > 1) {
+    v128.store(f1, farLow1);
+    v128.store(f1, farHigh1, 16);
+  }
   v128.store(s2, low2);
   v128.store(s2, high2, 16);
+  if (lengthof<Panels>() > 1) {
+    v128.store(f2, farLow2);
+    v128.store(f2, farHigh2, 16);
+  }
   v128.store(s3, low3);
   v128.store(s3, high3, 16);
+  if (lengthof<Panels>() > 1) {
+    v128.store(f3, farLow3);
+    v128.store(f3, farHigh3, 16);
+  }
+  if (lengthof<Rows>() > 4) {
+    v128.store(s4, low4);
+    v128.store(s4, high4, 16);
+    if (lengthof<Panels>() > 1) {
+      v128.store(f4, farLow4);
+      v128.store(f4, farHigh4, 16);
+    }
+  }
+  if (lengthof<Rows>() > 5) {
+    v128.store(s5, low5);
+    v128.store(s5, high5, 16);
+    if (lengthof<Panels>() > 1) {
+      v128.store(f5, farLow5);
+      v128.store(f5, farHigh5, 16);
+    }
+  }
 }

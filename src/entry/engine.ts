@@ -4,12 +4,15 @@ import type { ModelPlan } from "../model/plan.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import { Pool } from "../threads/pool.js";
 import type { WorkerHandle } from "../threads/protocol.js";
+import type { TileName } from "../wasm/abi.js";
 import { createMemory } from "../wasm/memory.js";
+import type { TileChoice } from "../wasm/tiles.js";
 import type {
   EncodeOutput,
   GatherInput,
   GatherOwn,
   PackInput,
+  PackOutput,
   PROGRAMS,
   ScatterInput,
   ScatterOwn,
@@ -23,6 +26,8 @@ export interface EngineOptions {
   readonly threads: number;
   readonly config: JanusConfig;
   readonly plan: ModelPlan;
+  /** The register tile that every worker uses, until `timeTiles` finds a faster one. */
+  readonly tile: TileName;
   readonly startWorker: () => WorkerHandle;
 }
 
@@ -33,9 +38,11 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly #pool: Pool;
+  #tile: TileName;
 
-  private constructor(pool: Pool) {
+  private constructor(pool: Pool, tile: TileName) {
     this.#pool = pool;
+    this.#tile = tile;
   }
 
   /** Creates the memory (shared when there are several threads) and the workers. E_OOM when the host refuses the memory. */
@@ -47,18 +54,36 @@ export class Engine {
       ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
       : new Int32Array(own ?? new ArrayBuffer(CONTROL_BYTES));
     const setup: Setup = { module, memory, control: own, config, plan };
-    const { startWorker } = options;
-    return new Engine(await Pool.start({ count: threads, startWorker, control, setup }));
+    const { startWorker, tile } = options;
+    return new Engine(await Pool.start({ count: threads, startWorker, control, setup }), tile);
   }
 
   get threads(): number {
     return this.#pool.size;
   }
 
-  /** Packs a piece of a weight; returns how many of its elements are not finite. `bytes` is given away. */
-  async pack(input: PackInput, bytes: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<number> {
-    const counts = await this.#run("pack", input, bytes, [bytes.buffer], signal);
-    return (counts as number[]).reduce((sum, count) => sum + count, 0);
+  /** The register tile that every worker uses. */
+  get tile(): TileName {
+    return this.#tile;
+  }
+
+  /** Times every register tile, 7 to 40 ms, and uses the fastest from now on. Says what was surprising. */
+  async timeTiles(signal?: AbortSignal): Promise<readonly string[]> {
+    const [output] = await this.#run("timeTiles", { fallback: this.#tile }, undefined, [], signal);
+    const { tile, notes } = output as TileChoice;
+    this.#tile = tile;
+    return notes;
+  }
+
+  /** Packs a piece of a weight; says how many of its elements are not finite. The buffer goes to a worker and comes back. */
+  async pack(
+    input: PackInput,
+    bytes: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<{ readonly nonFinite: number; readonly buffer: ArrayBuffer }> {
+    const outputs = (await this.#run("pack", input, bytes, [bytes.buffer], signal)) as PackOutput[];
+    const nonFinite = outputs.reduce((sum, output) => sum + output.nonFinite, 0);
+    return { nonFinite, buffer: outputs[0]?.buffer ?? new ArrayBuffer(0) };
   }
 
   /** pixel_values f32 [3,S,S] of a picture, whose data is given away. */
@@ -71,14 +96,14 @@ export class Engine {
   /** image_features f32 [P,W] of pixel_values [3,S,S]. */
   async encode(pixels: Float32Array, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
     const own = alone(pixels);
-    const [output] = await this.#run("encode", { taps }, own, [own.buffer], signal);
+    const [output] = await this.#run("encode", { taps, tile: this.#tile }, own, [own.buffer], signal);
     return output as EncodeOutput;
   }
 
   /** image_embeds f32 [P,D] of image_features [P,W]. */
   async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
     const own = alone(features);
-    const [embeds] = await this.#run("project", undefined, own, [own.buffer], signal);
+    const [embeds] = await this.#run("project", { tile: this.#tile }, own, [own.buffer], signal);
     return embeds as Floats;
   }
 

@@ -1,32 +1,23 @@
-import { JanusError } from "../errors.js";
 import type { JanusConfig } from "../model/config.js";
-import type { Pairing } from "../model/fusion.js";
 import { pairSlots } from "../model/fusion.js";
 import { checkSequence } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
 import type { WeightSource } from "../weights/source.js";
 import type { Engine } from "./engine.js";
+import { checkFinite, checkFloats, splitFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { Host, ImageInput } from "./host.js";
 import type { OpenModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
 import type { EmbedRequest, Prepared } from "./prepare.js";
 import { Preparer } from "./prepare.js";
 import { Queue } from "./queue.js";
-import { checkFinite, checkFloats, embedTokenIds, fuseRows, stack, zeros } from "./stages.js";
+import type { Stages } from "./stages.js";
+import { batchPixels, embedSequence, embedTokenIds, fuseRows, usedEmbeds } from "./stages.js";
 import type { Runtime } from "./start.js";
 import { startModel } from "./start.js";
-
-/** Milliseconds by stage. */
-export interface Timings {
-  decode: number;
-  preprocess: number;
-  text: number;
-  encode: number;
-  project: number;
-  fuse: number;
-  total: number;
-}
+import type { Timings } from "./timings.js";
+import { newTimings, timed } from "./timings.js";
 
 /** What the reference's `prepare_inputs_embeds` takes. */
 export interface ModelInputs {
@@ -52,9 +43,6 @@ export interface FuseInputs {
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
-
-/** Stages by the names of `embed --stages`. */
-export type Stages = Readonly<Record<string, Tensor<"float32">>>;
 
 export interface EmbedResult {
   /** float32 [B,T,D]: what the language model takes in place of ids. */
@@ -116,7 +104,7 @@ export class JanusModel {
       const pixels: Float32Array[] = [];
       for (const [at, input] of images.entries()) pixels.push(await this.#pixels(input, at, timings, signal));
       const size = this.config.imageSize;
-      return stack("pixel_values", pixels, [images.length, 3, size, size]);
+      return stackFloats(pixels, [images.length, 3, size, size]);
     }, options.signal);
   }
 
@@ -129,10 +117,10 @@ export class JanusModel {
       checkFloats("encode", "pixel_values", pixelValues, five ? [null, null, ...shape] : [null, ...shape]);
       checkFinite("encode", "pixel_values", pixelValues.data);
       const features: Float32Array[] = [];
-      for (const pixels of split(pixelValues.data, elements(shape))) {
+      for (const pixels of splitFloats(pixelValues.data, elements(shape))) {
         features.push((await this.#engine.encode(pixels, false, signal)).features);
       }
-      return stack("image_features", features, [features.length, tokens, width]);
+      return stackFloats(features, [features.length, tokens, width]);
     }, options.signal);
   }
 
@@ -143,10 +131,10 @@ export class JanusModel {
       checkFloats("project", "image_features", imageFeatures, [null, tokens, width]);
       checkFinite("project", "image_features", imageFeatures.data);
       const embeds: Float32Array[] = [];
-      for (const features of split(imageFeatures.data, tokens * width)) {
+      for (const features of splitFloats(imageFeatures.data, tokens * width)) {
         embeds.push(await this.#engine.project(features, signal));
       }
-      return stack("image_embeds", embeds, [embeds.length, tokens, dim]);
+      return stackFloats(embeds, [embeds.length, tokens, dim]);
     }, options.signal);
   }
 
@@ -187,15 +175,16 @@ export class JanusModel {
       const prepared = await this.#preparer.prepare(requests, signal);
       const [, images = 1] = prepared.imagesEmbMask.dims;
       const size = this.config.imageSize;
-      const pixelValues = zeros("pixel_values", [prepared.images.length, images, 3, size, size]);
+      const dims = [prepared.images.length, images, 3, size, size];
+      const data = zeroFloats(dims);
       let index = 0;
       for (const [b, row] of prepared.images.entries()) {
         for (const [n, input] of row.entries()) {
           const pixels = await this.#pixels(input, index++, timings, signal);
-          pixelValues.data.set(pixels, (b * images + n) * pixels.length);
+          data.set(pixels, (b * images + n) * pixels.length);
         }
       }
-      return { ...prepared, pixelValues };
+      return { ...prepared, pixelValues: { type: "float32", dims, data } };
     }, options.signal);
   }
 
@@ -219,7 +208,16 @@ export class JanusModel {
       }
       const pixels = pairing.images.map((image) => pixelValues.data.subarray(image * perImage, (image + 1) * perImage));
       for (const image of pixels) checkFinite("prepareInputsEmbeds", "pixel_values", image);
-      const result = await this.#run(inputIds, pixels, pairing, timings, options.stages === true, signal);
+      const result = await embedSequence(
+        this.#engine,
+        this.#model,
+        inputIds,
+        pixels,
+        pairing,
+        timings,
+        options.stages === true,
+        signal,
+      );
       timings.total = performance.now() - started;
       return {
         inputsEmbeds: result.inputsEmbeds,
@@ -245,10 +243,19 @@ export class JanusModel {
       for (const [index, input] of images.flat().entries()) {
         pixels.push(await this.#pixels(input, index, timings, signal));
       }
-      const result = await this.#run(inputIds, pixels, pairing, timings, options.stages === true, signal);
+      const result = await embedSequence(
+        this.#engine,
+        this.#model,
+        inputIds,
+        pixels,
+        pairing,
+        timings,
+        options.stages === true,
+        signal,
+      );
       timings.total = performance.now() - started;
       const stages = result.stages && {
-        pixel_values: this.#batchPixels(pixels, pairing, imagesEmbMask.dims),
+        pixel_values: batchPixels(this.config.imageSize, pixels, pairing, imagesEmbMask.dims),
         ...result.stages,
       };
       const { inputsEmbeds } = result;
@@ -284,97 +291,4 @@ export class JanusModel {
     const picture = await timed(timings, "decode", () => this.#host.decode(input, index, signal));
     return timed(timings, "preprocess", () => this.#engine.preprocess(picture, signal));
   }
-
-  /** Encodes, projects, embeds and fuses; `pixels` are those of `pairing.images`, in order. */
-  async #run(
-    inputIds: Tensor<"int64">,
-    pixels: readonly Float32Array[],
-    pairing: Pairing,
-    timings: Timings,
-    taps: boolean,
-    signal: AbortSignal,
-  ): Promise<{ inputsEmbeds: Tensor<"float32">; stages?: Stages }> {
-    const { tokens, width, dim, blocks } = this.config;
-    const features: Float32Array[] = [];
-    const embeds: Float32Array[] = [];
-    const tapped = new Map<string, Float32Array[]>();
-    if (taps) for (const stage of stageNames(blocks)) tapped.set(stage, []);
-    for (const image of pixels) {
-      const encoded = await timed(timings, "encode", () => this.#engine.encode(image, taps, signal));
-      for (const [stage, data] of encoded.stages) tapped.get(stage)?.push(data);
-      embeds.push(await timed(timings, "project", () => this.#engine.project(encoded.features, signal)));
-      if (taps) features.push(encoded.features);
-    }
-    const imageEmbeds = stack("image_embeds", embeds, [embeds.length, tokens, dim]);
-    return timed(timings, "fuse", async () => {
-      const text = await embedTokenIds(this.#engine, this.#model, inputIds, signal);
-      const inputsEmbeds = await fuseRows(this.#engine, text, imageEmbeds.data, pairing, tokens, signal);
-      if (!taps) return { inputsEmbeds };
-      const stages: Record<string, Tensor<"float32">> = {};
-      for (const [stage, data] of tapped) stages[stage] = stack(stage, data, [data.length, tokens, width]);
-      stages["image_features"] = stack("image_features", features, [features.length, tokens, width]);
-      stages["image_embeds"] = imageEmbeds;
-      stages["text_embeds"] = text;
-      return { inputsEmbeds, stages };
-    });
-  }
-
-  /** pixel_values [B,N,3,S,S] as the reference's processor batches them: zeros where a row has fewer images. */
-  #batchPixels(pixels: readonly Float32Array[], pairing: Pairing, maskDims: readonly number[]): Tensor<"float32"> {
-    const size = this.config.imageSize;
-    const batch = zeros("pixel_values", [maskDims[0] ?? 0, maskDims[1] ?? 0, 3, size, size]);
-    for (const [at, image] of pairing.images.entries()) {
-      const source = pixels[at];
-      if (source) batch.data.set(source, image * source.length);
-    }
-    return batch;
-  }
-}
-
-/** Names of the tapped stages, in order. */
-function stageNames(blocks: number): string[] {
-  return ["vision.patch_embed", ...Array.from({ length: blocks }, (_, n) => `vision.block.${n}`)];
-}
-
-function newTimings(): Timings {
-  return { decode: 0, preprocess: 0, text: 0, encode: 0, project: 0, fuse: 0, total: 0 };
-}
-
-async function timed<T>(timings: Timings, stage: keyof Timings, work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  try {
-    return await work();
-  } finally {
-    timings[stage] += performance.now() - started;
-  }
-}
-
-function* split(data: Float32Array, length: number): Generator<Float32Array> {
-  for (let at = 0; at < data.length; at += length) yield data.subarray(at, at + length);
-}
-
-/** The embeddings [n,P,D] of the images a pairing uses, from either form the caller may have them in. */
-function usedEmbeds(
-  imageEmbeds: Tensor<"float32">,
-  embMask: Tensor<"bool">,
-  pairing: Pairing,
-  tokens: number,
-  dim: number,
-): Float32Array {
-  if (pairing.images.length === 0) return new Float32Array(0);
-  const four = imageEmbeds?.dims?.length === 4;
-  checkFloats("fuse", "image_embeds", imageEmbeds, four ? [null, null, tokens, dim] : [null, tokens, dim]);
-  const perImage = tokens * dim;
-  const given = imageEmbeds.data.length / perImage;
-  const all = (embMask.dims[0] ?? 0) * (embMask.dims[1] ?? 0);
-  if (given === all) {
-    const used = pairing.images.map((image) => imageEmbeds.data.subarray(image * perImage, (image + 1) * perImage));
-    return stack("image_embeds", used, [used.length, tokens, dim]).data;
-  }
-  if (given === pairing.images.length) return imageEmbeds.data;
-  throw new JanusError(
-    "E_SHAPE",
-    `fuse: image_embeds must hold ${all} images (as images_emb_mask does) or the ${pairing.images.length} it uses, got ${given}`,
-    { origin: "input" },
-  );
 }

@@ -3,9 +3,9 @@ import type { Tensor } from "../tensor.js";
 import { batchify } from "../text/batch.js";
 import type { PromptRequest } from "../text/request.js";
 import { renderRequests } from "../text/request.js";
+import { readJsonFile } from "../weights/config-files.js";
 import type { Host, ImageInput, TokenizerHandle } from "./host.js";
 import type { OpenModel } from "./load.js";
-import { readFile } from "./load.js";
 
 /** What to embed: a question about images, a prompt taken verbatim, or a conversation. */
 export type EmbedRequest = PromptRequest<ImageInput>;
@@ -43,19 +43,11 @@ export class Preparer {
   /** One request or several (one batch; an empty list is a batch of none). E_PROMPT, E_CONFIG or E_UNSUPPORTED. */
   async prepare(requests: EmbedRequest | readonly EmbedRequest[], signal?: AbortSignal): Promise<Prepared> {
     const list = Array.isArray(requests) ? requests : [requests];
-    const { family, processor, tokens, maxPositions } = this.#model.config;
+    const { processor, tokens, maxPositions } = this.#model.config;
     const tokenizer = await this.#start(signal);
     const special = await tokenizer.special(signal);
-    const rows =
-      list.length === 0
-        ? []
-        : renderRequests(list, {
-            family,
-            imageTag: special.imageTag,
-            proRoles: special.proRoles,
-            sftFormat: processor.sftFormat,
-            systemPrompt: processor.systemPrompt,
-          });
+    const { sftFormat, systemPrompt } = processor;
+    const rows = renderRequests(list, { ...special, sftFormat, systemPrompt });
     const prompts = rows.map((row) => row.prompt);
     const ids = await tokenizer.encode(prompts, signal);
     const batch = batchify(
@@ -73,7 +65,7 @@ export class Preparer {
   async #start(signal?: AbortSignal): Promise<TokenizerHandle> {
     if (this.#tokenizer) return this.#tokenizer;
     const { source, config } = this.#model;
-    const read = (path: string): Promise<Uint8Array | undefined> => readFile(source, path, TOKENIZER_BYTES, signal);
+    const read = (path: string): Promise<Uint8Array | undefined> => readJsonFile(source, path, TOKENIZER_BYTES, signal);
     const tokenizerJson = await read("tokenizer.json");
     if (!tokenizerJson) {
       throw new JanusError(
@@ -86,8 +78,8 @@ export class Preparer {
       tokenizerConfig: await read("tokenizer_config.json"),
       specialTokensMap: await read("special_tokens_map.json"),
     };
-    const { imageTag } = config.processor;
-    this.#tokenizer = this.#host.startTokenizer(files, { imageTag, vocabRows: config.vocabRows });
+    const { generates, processor, vocabRows } = config;
+    this.#tokenizer = this.#host.startTokenizer(files, { imageTag: processor.imageTag, generates, vocabRows });
     return this.#tokenizer;
   }
 }

@@ -12,10 +12,11 @@ import { scatter } from "../ops/scatter.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import type { Program, Reply } from "../threads/serve.js";
 import { Team } from "../threads/team.js";
-import type { Pointer, Storage } from "../wasm/abi.js";
-import { NULL, STORAGE_BYTES } from "../wasm/abi.js";
+import type { Pointer, Storage, TileName } from "../wasm/abi.js";
+import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
+import { chooseTile } from "../wasm/tiles.js";
 
 /** What every worker is started with; must survive a structured clone. */
 export interface Setup {
@@ -30,6 +31,7 @@ export interface Setup {
 
 /** A worker's context: kernels over the one memory, its team, the model's blueprint and addresses. */
 export interface ModelContext extends OpContext {
+  readonly module: WebAssembly.Module;
   readonly config: JanusConfig;
   readonly plan: ModelPlan;
 }
@@ -44,8 +46,14 @@ export function startModel(setup: Setup, index: number, count: number): ModelCon
     : new Int32Array(setup.control ?? new ArrayBuffer(CONTROL_BYTES));
   const team = new Team(index, count, control, () => kernels.barrier(setup.memory ? plan.control : NULL, count));
   const scratch = offset(plan.scratch, index * plan.scratchBytes, 1);
-  return { kernels, memory, team, scratch, config: setup.config, plan };
+  return { kernels, memory, team, scratch, module: setup.module, config: setup.config, plan };
 }
+
+/** The leader times the tiles while the others rest; the code that it warms up is theirs, too. */
+const timeTiles: Program<ModelContext> = (x, input: { readonly fallback: TileName }): Reply | undefined => {
+  if (!x.team.leads) return undefined;
+  return { output: chooseTile(x.module, x.team.count > 1, input.fallback, () => performance.now()) };
+};
 
 export interface PackInput {
   readonly placement: Placement;
@@ -57,8 +65,15 @@ export interface PackInput {
   readonly bytes: number;
 }
 
-/** Takes a piece of a stored tensor to its place; each worker's output is the number of non-finite elements in its share. */
-const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array): Reply => {
+export interface PackOutput {
+  /** Elements that are NaN or infinite in this worker's share. */
+  readonly nonFinite: number;
+  /** The leader gives back what it was sent. */
+  readonly buffer: ArrayBuffer | undefined;
+}
+
+/** Takes a piece of a stored tensor to its place. */
+const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array<ArrayBuffer> | undefined): Reply => {
   const { placement, first, count, stored } = input;
   const arena = new Arena(x.plan.free);
   const staged = arena.take(input.bytes);
@@ -66,13 +81,14 @@ const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array): Repl
   const widened = arena.take(placement.kind === "panels" && placement.wide ? elements * 4 : 0);
   if (x.team.leads) {
     ensureMemory(x.memory, arena.end);
-    u8(x.memory, staged, own.length).set(own);
+    if (own) u8(x.memory, staged, own.length).set(own);
   }
   x.team.barrier();
-  const output = countNonFinite(x, staged, stored, elements);
+  const nonFinite = countNonFinite(x, staged, stored, elements);
   if (placement.kind === "vector") widen(x, offset(placement.at, first), staged, stored, count);
   else packWeights(x, placement.at, staged, widened, placement.k, stored, placement.wide, first, count);
-  return { output };
+  const output: PackOutput = { nonFinite, buffer: own?.buffer };
+  return { output, transfer: own ? [own.buffer] : [] };
 };
 
 export interface PictureSize {
@@ -94,8 +110,13 @@ export interface EncodeOutput {
   readonly stages: readonly (readonly [string, Float32Array<ArrayBuffer>])[];
 }
 
+export interface EncodeInput {
+  readonly taps: boolean;
+  readonly tile: TileName;
+}
+
 /** pixel_values f32 [3,S,S] in, image_features f32 [P,W] out. */
-const encode: Program<ModelContext> = (x, input: { readonly taps: boolean }, own: Float32Array): Reply | undefined => {
+const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array): Reply | undefined => {
   const a = x.plan.activations;
   const count = x.config.tokens * x.config.width;
   if (x.team.leads) f32(x.memory, a.pixels, own.length).set(own);
@@ -103,18 +124,28 @@ const encode: Program<ModelContext> = (x, input: { readonly taps: boolean }, own
   const stages: [string, Float32Array<ArrayBuffer>][] = [];
   // The leader copies a stage while the others start the next op, which reads it and writes elsewhere.
   const tap = (stage: string, at: Pointer): number => stages.push([stage, f32(x.memory, at, count).slice()]);
-  encodeImage(x, x.config, x.plan.weights, a, input.taps && x.team.leads ? tap : undefined);
+  encodeImage(
+    { ...x, tile: TILE[input.tile] },
+    x.config,
+    x.plan.weights,
+    a,
+    input.taps && x.team.leads ? tap : undefined,
+  );
   if (!x.team.leads) return undefined;
   const output: EncodeOutput = { features: f32(x.memory, a.normed, count).slice(), stages };
   return { output, transfer: [output.features.buffer, ...stages.map(([, data]) => data.buffer)] };
 };
 
 /** image_features f32 [P,W] in, image_embeds f32 [P,D] out. */
-const project: Program<ModelContext> = (x, _input: undefined, own: Float32Array): Reply | undefined => {
+const project: Program<ModelContext> = (
+  x,
+  input: { readonly tile: TileName },
+  own: Float32Array,
+): Reply | undefined => {
   const a = x.plan.activations;
   if (x.team.leads) f32(x.memory, a.normed, own.length).set(own);
   x.team.barrier();
-  const embeds = projectImage(x, x.config, x.plan.weights, a);
+  const embeds = projectImage({ ...x, tile: TILE[input.tile] }, x.config, x.plan.weights, a);
   return answer(x, embeds, x.config.tokens * x.config.dim);
 };
 
@@ -190,4 +221,4 @@ function answer(x: ModelContext, at: Pointer, count: number): Reply | undefined 
 }
 
 /** Every program a worker knows, by the name the caller uses. */
-export const PROGRAMS = { pack, preprocess, encode, project, embedTokens, fuse } as const;
+export const PROGRAMS = { timeTiles, pack, preprocess, encode, project, embedTokens, fuse } as const;

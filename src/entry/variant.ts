@@ -1,4 +1,5 @@
 import { JanusError } from "../errors.js";
+import type { TileName } from "../wasm/abi.js";
 import type { Dot8, VariantReport } from "../wasm/probe.js";
 import { defaultFamily, probeVariant } from "../wasm/probe.js";
 import type { Variant, VariantFamily } from "../wasm/variants.js";
@@ -9,16 +10,16 @@ import type { Host } from "./host.js";
 export interface ChosenVariant {
   readonly variant: Variant;
   readonly module: WebAssembly.Module;
-  readonly tile: string;
+  readonly tile: TileName;
   readonly fma: boolean;
   readonly dot8: Dot8;
   /** Why it is not the fastest there is, when it is not. */
   readonly notes: readonly string[];
 }
 
-/** Rows x columns of the register tile: what fits V8's 15 registers with a fused multiply-add, and without. */
-export function tileOf(variant: Variant): string {
-  return isRelaxed(variant) ? "6x8" : "5x8";
+/** The tile to take untimed (assembly/tiles/family.ts): 12 accumulators where a multiply-add is one instruction, 8 where it needs a temporary. */
+export function tileOf(variant: Variant): TileName {
+  return isRelaxed(variant) ? "6x8" : "4x8";
 }
 
 /** Probes one variant of this host. */

@@ -3,11 +3,15 @@ import type { Placement } from "../model/plan.js";
 import { elements } from "../tensor.js";
 import type { Storage } from "../wasm/abi.js";
 import { PANEL, STORAGE } from "../wasm/abi.js";
-import type { BoundTensor, Checkpoint } from "../weights/checkpoint.js";
+import { type BoundTensor, type Checkpoint, storedRowBytes } from "../weights/checkpoint.js";
 import type { Engine } from "./engine.js";
 
-/** Bytes of one read: large enough that a disk or a server is busy, small enough that two of them are nothing beside the weights. */
-const PIECE_BYTES = 8 << 20;
+/**
+ * Bytes of one read: large enough that a disk or a server is busy, small enough that the two that are under way are nothing beside the
+ * weights. Their buffers go to a worker and come back, so that loading leaves no garbage behind: with new ones for every piece
+ * a full-size model peaked 60 MB higher.
+ */
+const PIECE_BYTES = 4 << 20;
 
 /** The ABI's name for a stored dtype. */
 export const STORAGE_OF: Readonly<Record<BoundTensor["dtype"], Storage>> = {
@@ -24,6 +28,7 @@ interface Piece {
   readonly firstRow: number;
   readonly rows: number;
   readonly rowElements: number;
+  readonly bytes: number;
 }
 
 /**
@@ -41,17 +46,21 @@ export async function loadWeights(
   const nonFinite = new Map<string, number>();
   let loaded = 0;
   const pieces = [...cut(bound, placements)];
-  const read = (piece: Piece | undefined): Promise<Uint8Array> | undefined => {
-    const bytes = piece && checkpoint.readRows(piece.tensor, piece.firstRow, piece.rows, signal);
-    bytes?.catch(() => undefined); // Awaited below, unless packing fails first.
+  const largest = Math.max(0, ...pieces.map((piece) => piece.bytes));
+  const free: ArrayBuffer[] = [];
+  const read = async (piece: Piece | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+    if (!piece) return undefined;
+    const bytes = new Uint8Array(free.pop() ?? new ArrayBuffer(largest), 0, piece.bytes);
+    await checkpoint.readRowsInto(piece.tensor, piece.firstRow, piece.rows, bytes, signal);
     return bytes;
   };
   let next = read(pieces[0]);
   for (const [at, piece] of pieces.entries()) {
-    const bytes = ownBuffer((await next) ?? new Uint8Array(0));
+    const bytes = await next;
+    if (!bytes) break;
     next = read(pieces[at + 1]);
+    next.catch(() => undefined); // Awaited in the next turn, unless packing fails first.
     const { placement, tensor, name } = piece;
-    loaded += bytes.length;
     // A vector is placed by element, a matrix by row.
     const unit = placement.kind === "vector" ? piece.rowElements : 1;
     const input = {
@@ -59,10 +68,12 @@ export async function loadWeights(
       first: piece.firstRow * unit,
       count: piece.rows * unit,
       stored: STORAGE_OF[tensor.dtype],
-      bytes: bytes.length,
+      bytes: piece.bytes,
     };
-    const bad = await engine.pack(input, bytes, signal);
-    if (bad > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + bad);
+    const packed = await engine.pack(input, bytes, signal);
+    free.push(packed.buffer);
+    if (packed.nonFinite > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + packed.nonFinite);
+    loaded += piece.bytes;
     onBytes(loaded);
   }
   if (nonFinite.size > 0) {
@@ -81,20 +92,15 @@ function* cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Plac
     if (!tensor) throw new JanusError("E_INTERNAL", `loading weights: ${placement.role} was planned but not bound`);
     const rows = tensor.shape[0] ?? 1;
     const rowElements = elements(tensor.shape) / rows;
-    const rowBytes = rowElements * (tensor.dtype === "F32" ? 4 : 2);
+    const rowBytes = storedRowBytes(tensor);
     const step = Math.max(PANEL, Math.floor(PIECE_BYTES / rowBytes / PANEL) * PANEL);
     const partRows = rows / tensor.names.length;
     for (const [part, name] of tensor.names.entries()) {
       const end = (part + 1) * partRows;
       for (let firstRow = part * partRows; firstRow < end; firstRow += step) {
-        yield { placement, tensor, name, firstRow, rows: Math.min(step, end - firstRow), rowElements };
+        const count = Math.min(step, end - firstRow);
+        yield { placement, tensor, name, firstRow, rows: count, rowElements, bytes: count * rowBytes };
       }
     }
   }
-}
-
-/** The same bytes in a buffer that holds nothing else, so that it can be transferred. */
-export function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const alone = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
-  return alone ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }

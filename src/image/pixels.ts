@@ -15,8 +15,8 @@ export interface PixelArray {
 }
 
 /**
- * The largest picture taken: 8192 x 8192, 201 MB as RGB. Twice the largest camera in common use, and below the 81 megapixels that a
- * PNG of 240 kB can claim.
+ * The largest picture taken: 8192 x 8192, 201 MB as RGB. Above the 61 megapixels of the largest full-frame cameras, below the 81 that a
+ * PNG of 240 kB can unfold to.
  */
 export const PIXELS_MAX = 2 ** 26;
 

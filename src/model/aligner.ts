@@ -1,4 +1,4 @@
-import type { OpContext } from "../ops/context.js";
+import type { ProductContext } from "../ops/context.js";
 import { linear } from "../ops/gemm.js";
 import { EPILOGUE, type Pointer } from "../wasm/abi.js";
 import type { JanusConfig } from "./config.js";
@@ -9,7 +9,7 @@ import type { Activations, Weights } from "./plan.js";
  *
  * projector.py MlpProjector: Linear, then (GELU, Linear) as often as the depth says; "linear" is depth 1, "identity" depth 0.
  */
-export function projectImage(x: OpContext, config: JanusConfig, w: Weights, a: Activations): Pointer {
+export function projectImage(x: ProductContext, config: JanusConfig, w: Weights, a: Activations): Pointer {
   let from = { at: a.normed, stride: config.width };
   w.aligner.forEach((layer, n) => {
     const to = { at: a.embeds[n % 2 === 0 ? 0 : 1], stride: config.dim };

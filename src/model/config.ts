@@ -10,8 +10,8 @@ import { huggingfaceVision, originalVision, type VisionConfig } from "./vision-c
 /** Everything that the model is, before a weight is read: frozen plain data, the same in every worker. */
 export interface JanusConfig extends VisionConfig {
   readonly layout: LayoutName;
-  /** DeepSeek-VL-1.3B puts no begin- and end-of-image token around an image. */
-  readonly family: "janus" | "deepseek-vl";
+  /** Whether there is an image generator, too: every released Janus has one, DeepSeek-VL-1.3B and a Janus stripped of it have none. */
+  readonly generates: boolean;
   readonly aligner: AlignerConfig;
   /** D, and the rows of embed_tokens: from the tensor, because Janus-Pro-7B's file does not say. */
   readonly dim: number;
@@ -24,12 +24,11 @@ export interface JanusConfig extends VisionConfig {
   readonly warnings: readonly string[];
 }
 
-/** The configuration files of a checkpoint, as bytes; and what its tokenizer holds, where that has been read. */
+/** The configuration files of a checkpoint, as bytes. */
 export interface ConfigFiles {
   readonly config: Uint8Array;
   readonly preprocessor?: Uint8Array | undefined;
   readonly processor?: Uint8Array | undefined;
-  readonly vocabulary?: { has(token: string): boolean } | undefined;
 }
 
 const FILE = "config.json";
@@ -38,6 +37,8 @@ const MAX_POSITIONS = 16_384;
 /** Four times the widest and the largest public language models. */
 const MAX_DIM = 65_536;
 const MAX_VOCABULARY = 2 ** 20;
+/** Sections of an image generator, in either layout. */
+const GENERATOR = ["gen_vision_config", "gen_aligner_config", "gen_head_config", "vq_config"];
 const POSITIVE = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
 /**
@@ -68,7 +69,7 @@ export function parseConfig(files: ConfigFiles, embedTokensShape: readonly numbe
   return freeze({
     ...vision,
     layout,
-    family: familyOf(config, files),
+    generates: GENERATOR.some((key) => config.has(key)),
     aligner,
     dim,
     vocabRows,
@@ -106,18 +107,6 @@ function checkLanguage(config: Fields, section: string, vocabRows: number, dim: 
       );
   }
   return language?.integer("max_position_embeddings", POSITIVE) ?? MAX_POSITIONS;
-}
-
-/**
- * DeepSeek-VL-1.3B shares model_type, classes and tensor names with Janus. It has no generation half, but neither has a Janus that was
- * stripped of it, so the tokenizer decides: only Janus has begin- and end-of-image tokens.
- */
-function familyOf(config: Fields, { vocabulary }: ConfigFiles): "janus" | "deepseek-vl" {
-  const generates = ["gen_vision_config", "gen_aligner_config", "gen_head_config", "vq_config"].some((key) =>
-    config.has(key),
-  );
-  const marks = vocabulary?.has("<begin_of_image>") || vocabulary?.has("<end_of_image>");
-  return !generates && vocabulary !== undefined && !marks ? "deepseek-vl" : "janus";
 }
 
 function freeze<T extends object>(value: T): T {

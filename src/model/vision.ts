@@ -1,6 +1,6 @@
 import { add } from "../ops/add.js";
 import { attention } from "../ops/attention.js";
-import type { OpContext } from "../ops/context.js";
+import type { ProductContext } from "../ops/context.js";
 import { linear } from "../ops/gemm.js";
 import { layernorm } from "../ops/layernorm.js";
 import { patchify } from "../ops/patchify.js";
@@ -17,7 +17,7 @@ export type Tap = (stage: string, at: Pointer) => void;
  * siglip_vit.py VisionTransformer.forward_features with ignore_head, no class token and no attention pooling; stages are tapped after the
  * position add (`vision.patch_embed`) and after each block (`vision.block.N`).
  */
-export function encodeImage(x: OpContext, config: JanusConfig, w: Weights, a: Activations, tap?: Tap): void {
+export function encodeImage(x: ProductContext, config: JanusConfig, w: Weights, a: Activations, tap?: Tap): void {
   const { tokens, width } = config;
   const stream = { at: a.stream, stride: width };
   const normed = { at: a.normed, stride: width };

@@ -1,6 +1,6 @@
 import type { Pointer } from "../wasm/abi.js";
 import { ATTENTION_ROWS, attentionScratchBytes, PANEL, panelElements } from "../wasm/abi.js";
-import type { OpContext, Rows } from "./context.js";
+import type { ProductContext, Rows } from "./context.js";
 import { offset } from "./context.js";
 
 /** Query rows of one kernel call: 60 rows of 576 scores are 138 KB and stay in L2 between q·kᵀ, softmax and P·v. */
@@ -30,7 +30,14 @@ export function attentionScratch(s: AttentionShape): number {
  * out [tokens, heads*headWidth] = softmax(q kᵀ / sqrt(headWidth)) v for every head, from qkv [tokens, 3*heads*headWidth] = q | k | v.
  * siglip_vit.py Attention.forward, without its projections. `keys` and `values` are buffers of the panel sizes above.
  */
-export function attention(x: OpContext, out: Rows, qkv: Rows, keys: Pointer, values: Pointer, s: AttentionShape): void {
+export function attention(
+  x: ProductContext,
+  out: Rows,
+  qkv: Rows,
+  keys: Pointer,
+  values: Pointer,
+  s: AttentionShape,
+): void {
   const width = s.heads * s.headWidth;
   const keyStep = panelElements(s.tokens, s.headWidth);
   const valueStep = panelElements(s.headWidth, s.tokens);
@@ -62,6 +69,7 @@ export function attention(x: OpContext, out: Rows, qkv: Rows, keys: Pointer, val
       out.stride,
       row,
       Math.min(row + QUERY_ROWS, s.tokens),
+      x.tile,
     );
   }
   x.team.barrier();

@@ -1,5 +1,5 @@
 import type { Team } from "../threads/team.js";
-import type { Kernels, Pointer } from "../wasm/abi.js";
+import type { Kernels, Pointer, Tile } from "../wasm/abi.js";
 
 /** What every op needs from its worker: the kernels, the others, and memory of its own. */
 export interface OpContext {
@@ -8,6 +8,11 @@ export interface OpContext {
   readonly team: Team;
   /** This worker's scratch, `scratchBytes` of ops/scratch.ts long. */
   readonly scratch: Pointer;
+}
+
+/** What an op with a matrix product needs besides: the register tile, the same for all workers. */
+export interface ProductContext extends OpContext {
+  readonly tile: Tile;
 }
 
 /** f32 rows in memory: `stride` elements from one to the next. */

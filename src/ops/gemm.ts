@@ -1,6 +1,6 @@
 import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
-import { EPILOGUE, gemmScratchBytes, NULL, PANEL } from "../wasm/abi.js";
-import type { OpContext, Rows } from "./context.js";
+import { EPILOGUE, gemmScratchBytes, NULL, PANEL, TILE_PANELS } from "../wasm/abi.js";
+import type { ProductContext, Rows } from "./context.js";
 
 /** A packed linear layer: y = x Wᵀ + b, W [columns, k] in panels of 8 columns, b f32 padded to whole panels. */
 export interface Linear {
@@ -30,14 +30,22 @@ export interface LinearOptions {
 }
 
 /** out [rows, columns] = epilogue(a [rows, k] Wᵀ + b). torch.nn.Linear, with the GELU or the residual sum that follows it. */
-export function linear(x: OpContext, out: Rows, a: Rows, w: Linear, rows: number, options: LinearOptions = {}): void {
+export function linear(
+  x: ProductContext,
+  out: Rows,
+  a: Rows,
+  w: Linear,
+  rows: number,
+  options: LinearOptions = {},
+): void {
   const epilogue = options.residual ? EPILOGUE.residual : (options.epilogue ?? EPILOGUE.none);
   const residual = options.residual ?? { at: NULL, stride: 0 };
   const share = x.team.share(rows);
   const panels = Math.ceil(w.columns / PANEL);
   for (let row = share.begin; row < share.end; row += ROWS_PER_CALL) {
     const rowEnd = Math.min(row + ROWS_PER_CALL, share.end);
-    const step = Math.max(1, Math.floor(FLOP_PER_CALL / (2 * PANEL * w.k * (rowEnd - row))));
+    const pairs = Math.floor(FLOP_PER_CALL / (2 * PANEL * TILE_PANELS * w.k * (rowEnd - row)));
+    const step = TILE_PANELS * Math.max(1, pairs);
     for (let panel = 0; panel < panels; panel += step) {
       x.team.poll();
       x.kernels.gemm(
@@ -58,6 +66,7 @@ export function linear(x: OpContext, out: Rows, a: Rows, w: Linear, rows: number
         rowEnd,
         panel,
         Math.min(panel + step, panels),
+        x.tile,
       );
     }
   }

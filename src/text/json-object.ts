@@ -42,14 +42,21 @@ export function asString(what: string, value: unknown): string {
   return value;
 }
 
-/** "tokenizer.json: model must be an object, got 3". Containers are named, not printed: they can hold the whole vocabulary. */
+/** "tokenizer.json: model must be an object, got 3". */
 export function mismatch(what: string, expected: string, value: unknown): JanusError {
-  const got = Array.isArray(value)
-    ? "a list"
-    : value !== null && typeof value === "object"
-      ? "an object"
-      : quote(value);
-  return new JanusError("E_CONFIG", `${what} must be ${expected}, got ${got}`);
+  return new JanusError("E_CONFIG", `${what} must be ${expected}, got ${shown(value)}`);
+}
+
+/** What the file may well say, but the ids would not surely be those of the reference. */
+export function unsupported(what: string, expected: string, value: unknown): JanusError {
+  const message = `${what} must be ${expected}, got ${shown(value)}; encode with transformers and give input_ids instead`;
+  return new JanusError("E_UNSUPPORTED", message, { origin: "model" });
+}
+
+/** Containers are named, not printed: they can hold the whole vocabulary. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return value !== null && typeof value === "object" ? "an object" : quote(value);
 }
 
 /** The text of a foreign error, bounded: V8 quotes the source in some. */

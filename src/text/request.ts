@@ -21,8 +21,6 @@ export interface PromptRow {
 
 /** What a checkpoint says about prompts. */
 export interface PromptSettings {
-  /** Only Janus prompts are rendered: DeepSeek-VL's processor has neither begin nor end of image and another pad token. */
-  family: "janus" | "deepseek-vl";
   /** `image_tag` in use: `SpecialTokens.imageTag`. */
   imageTag: string;
   /** Whether `<|User|>` and `<|Assistant|>` are tokens: `SpecialTokens.proRoles`. */
@@ -44,23 +42,15 @@ const KINDS = {
 } as const;
 
 /**
- * Requests as prompts with their images, one row each.
+ * Requests as prompts with their images, one row each; none for none.
  *
- * @throws JanusError E_PROMPT naming the row and what is wrong, E_UNSUPPORTED for a DeepSeek-VL checkpoint or an unknown `sft_format`.
+ * @throws JanusError E_PROMPT naming the row and what is wrong, E_UNSUPPORTED for an unknown `sft_format`.
  */
 export function renderRequests(requests: readonly unknown[], settings: PromptSettings): PromptRow[] {
-  if (requests.length === 0) throw refuse("requests: expected at least one, got an empty list");
   return requests.map((request, row) => renderRequest(request, row, settings));
 }
 
 function renderRequest(request: unknown, row: number, settings: PromptSettings): PromptRow {
-  if (settings.family === "deepseek-vl") {
-    throw new JanusError(
-      "E_UNSUPPORTED",
-      "prompts of DeepSeek-VL checkpoints are not rendered; make input_ids and masks with its own processor and give those",
-      { origin: "model" },
-    );
-  }
   const where = `row ${row}`;
   const { kind, fields } = kindOf(request, where);
   const images = listOf(fields["images"], `${where}: images`);

@@ -3,7 +3,8 @@
  * `tokenizers` crate that transformers uses. What neither can be made sure of is refused, never tokenized approximately.
  */
 import { JanusError, quote } from "../errors.js";
-import { asArray, asObject, asString, type JsonObject, mismatch } from "./json-object.js";
+import { asArray, asObject, asString, type JsonObject, mismatch, unsupported } from "./json-object.js";
+import { checkNormalizer, checkPreTokenizer } from "./pre-tokenizer.js";
 
 /** An entry of `added_tokens`, taken out of the text before any pattern sees it. */
 export interface AddedToken {
@@ -26,16 +27,13 @@ const FILE = "tokenizer.json";
 /** Ids are rows of a table and elements of an int64 tensor; the crate holds them as u32, and no table has 2^31 rows. */
 const MAX_ID = 2 ** 31 - 1;
 
-/** Sequences in sequences: published files have one level; the bound keeps a hostile file off the stack. */
-const MAX_DEPTH = 16;
-
 /** @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for a component whose ids would not be the crate's. */
 export function checkTokenizerJson(json: JsonObject): TokenizerJson {
   const model = checkModel(asObject(`${FILE}: model`, json["model"]));
   return {
     model,
-    normalizer: checkNormalizer(json["normalizer"]),
-    pre_tokenizer: checkPreTokenizer(json["pre_tokenizer"]),
+    normalizer: checkNormalizer(`${FILE}: normalizer`, json["normalizer"]),
+    pre_tokenizer: checkPreTokenizer(`${FILE}: pre_tokenizer`, json["pre_tokenizer"]),
     added_tokens: checkAddedTokens(asArray(`${FILE}: added_tokens`, json["added_tokens"] ?? []), model.vocab),
   };
 }
@@ -64,35 +62,44 @@ function nextId(added: readonly AddedToken[], vocabSize: number): number {
 
 function checkModel(model: JsonObject): TokenizerJson["model"] {
   const type = model["type"] ?? "BPE";
-  if (type !== "BPE") throw unsupported(`model of type ${quote(type)}`, "BPE");
+  if (type !== "BPE") throw unsupported(`${FILE}: model.type`, "BPE", type);
   for (const key of ["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) {
-    if (model[key]) throw unsupported(`model.${key} ${quote(model[key])}`, "none");
+    if (model[key]) throw unsupported(`${FILE}: model.${key}`, "absent", model[key]);
   }
   const vocab = asObject(`${FILE}: model.vocab`, model["vocab"]);
-  for (const token of Object.keys(vocab)) checkId(`${FILE}: model.vocab[${quote(token)}]`, vocab[token]);
-  const merges = asArray(`${FILE}: model.merges`, model["merges"]).map((merge, i) => {
-    const pair = typeof merge === "string" ? merge.split(" ") : merge;
-    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every((part) => typeof part === "string")) {
-      throw mismatch(`${FILE}: model.merges[${i}]`, "two tokens", merge);
-    }
-    for (const token of [...pair, pair.join("")]) {
-      if (!Object.hasOwn(vocab, token)) {
-        throw new JanusError(
-          "E_CONFIG",
-          `${FILE}: model.merges[${i}] needs ${quote(token)}, which is not in the vocabulary`,
-        );
-      }
-    }
-    return pair;
-  });
+  const tokens = new Set(Object.keys(vocab));
+  for (const token of tokens) {
+    if (!isId(vocab[token])) throw notAnId(`${FILE}: model.vocab[${quote(token)}]`, vocab[token]);
+  }
+  const unknown = model["unk_token"] ?? undefined;
+  if (unknown !== undefined && !tokens.has(asString(`${FILE}: model.unk_token`, unknown))) {
+    throw mismatch(`${FILE}: model.unk_token`, "in the vocabulary", unknown);
+  }
+  const merges = asArray(`${FILE}: model.merges`, model["merges"]).map((merge, i) => checkMerge(merge, i, tokens));
   return { ...model, type: "BPE", vocab: vocab as Record<string, number>, merges };
 }
 
-function checkId(what: string, id: unknown): number {
-  if (!Number.isInteger(id) || (id as number) < 0 || (id as number) > MAX_ID) {
-    throw mismatch(what, `an integer from 0 to ${MAX_ID}`, id);
+/** A pair, as one string in older files; both of it and what they make are tokens. */
+function checkMerge(merge: unknown, i: number, tokens: ReadonlySet<string>): [left: string, right: string] {
+  const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+  const [left, right]: readonly unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+  if (typeof left !== "string" || typeof right !== "string") {
+    throw mismatch(`${FILE}: model.merges[${i}]`, "two tokens", merge);
   }
-  return id as number;
+  if (tokens.has(left) && tokens.has(right) && tokens.has(left + right)) return [left, right];
+  const missing = [left, right].find((token) => !tokens.has(token)) ?? left + right;
+  throw new JanusError(
+    "E_CONFIG",
+    `${FILE}: model.merges[${i}] needs ${quote(missing)}, which is not in the vocabulary`,
+  );
+}
+
+function isId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_ID;
+}
+
+function notAnId(what: string, value: unknown): JanusError {
+  return mismatch(what, `an integer from 0 to ${MAX_ID}`, value);
 }
 
 /**
@@ -108,7 +115,8 @@ function checkAddedTokens(entries: readonly unknown[], vocab: Readonly<Record<st
     const where = `${FILE}: added_tokens[${i}]`;
     const fields = asObject(where, entry);
     const content = asString(`${where}.content`, fields["content"]);
-    const id = checkId(`${where}.id`, fields["id"]);
+    const id = fields["id"];
+    if (!isId(id)) throw notAnId(`${where}.id`, id);
     if (content === "") throw mismatch(`${where}.content`, "a token", content);
     if (contents.has(content))
       throw new JanusError("E_CONFIG", `${where}: ${quote(content)} is already an added token`);
@@ -121,8 +129,7 @@ function checkAddedTokens(entries: readonly unknown[], vocab: Readonly<Record<st
       );
     }
     for (const flag of ["single_word", "lstrip", "rstrip"]) {
-      if (fields[flag])
-        throw unsupported(`added_tokens[${i}].${flag} ${quote(fields[flag])} of ${quote(content)}`, "false");
+      if (fields[flag]) throw unsupported(`${where}.${flag}`, "false", fields[flag]);
     }
     const special = fields["special"] === true;
     added.push({ id, content, special, normalized: (fields["normalized"] ?? !special) === true });
@@ -130,86 +137,4 @@ function checkAddedTokens(entries: readonly unknown[], vocab: Readonly<Record<st
     next = Math.max(next, id + 1);
   });
   return added;
-}
-
-/** Kinds that need nothing but JavaScript's own string functions to agree with the crate. */
-const NORMALIZERS = ["NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace"];
-
-function checkNormalizer(value: unknown, depth = 0): JsonObject | null {
-  if (value === null || value === undefined) return null;
-  const normalizer = asObject(`${FILE}: normalizer`, value);
-  const type = normalizer["type"];
-  if (type === "Sequence") {
-    const parts = members(normalizer, "normalizers", depth);
-    return { type, normalizers: parts.map((part) => checkNormalizer(part, depth + 1)) };
-  }
-  if (typeof type !== "string" || !NORMALIZERS.includes(type)) {
-    throw unsupported(`normalizer of type ${quote(type)}`, ["Sequence", ...NORMALIZERS].join(", "));
-  }
-  if (type === "Prepend") asString(`${FILE}: normalizer.prepend`, normalizer["prepend"]);
-  if (type === "Replace") {
-    asString(`${FILE}: normalizer.content`, normalizer["content"]);
-    return { ...normalizer, pattern: checkPattern(`${FILE}: normalizer.pattern`, normalizer["pattern"]) };
-  }
-  return normalizer;
-}
-
-function checkPreTokenizer(value: unknown, depth = 0): JsonObject | null {
-  if (value === null || value === undefined) return null;
-  const preTokenizer = asObject(`${FILE}: pre_tokenizer`, value);
-  const type = preTokenizer["type"];
-  switch (type) {
-    case "Sequence": {
-      const parts = members(preTokenizer, "pretokenizers", depth);
-      return { type, pretokenizers: parts.map((part) => checkPreTokenizer(part, depth + 1)) };
-    }
-    case "Split":
-      // The library knows no other behaviour and treats the rest as Isolated; there, `invert` changes nothing.
-      if (preTokenizer["behavior"] !== "Isolated") {
-        throw unsupported(`pre_tokenizer Split with behavior ${quote(preTokenizer["behavior"])}`, "Isolated");
-      }
-      return isolated(checkPattern(`${FILE}: pre_tokenizer.pattern`, preTokenizer["pattern"]));
-    case "Digits":
-      // The library splits at \d; the crate at char::is_numeric, which is \p{N}: ², ½ and Ⅷ too.
-      return isolated({ Regex: preTokenizer["individual_digits"] === true ? "\\p{N}" : "\\p{N}+" });
-    case "ByteLevel":
-      return checkByteLevel(preTokenizer);
-    default:
-      throw unsupported(`pre_tokenizer of type ${quote(type)}`, "Sequence, Split, Digits, ByteLevel");
-  }
-}
-
-/** GPT-2's expression. Inside the library's own it has JavaScript's \s, with U+FEFF and without U+0085; in a Split it is translated. */
-const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-function checkByteLevel(preTokenizer: JsonObject): JsonObject {
-  const prefix = preTokenizer["add_prefix_space"] ?? true;
-  const bytes = { type: "ByteLevel", add_prefix_space: prefix, use_regex: false };
-  if (preTokenizer["use_regex"] === false) return bytes;
-  if (prefix !== false)
-    throw unsupported("pre_tokenizer ByteLevel with both use_regex and add_prefix_space", "one of them");
-  return { type: "Sequence", pretokenizers: [isolated({ Regex: GPT2_PATTERN }), bytes] };
-}
-
-function isolated(pattern: JsonObject): JsonObject {
-  return { type: "Split", pattern, behavior: "Isolated", invert: false };
-}
-
-function checkPattern(what: string, value: unknown): JsonObject {
-  const pattern = asObject(what, value);
-  const key = pattern["Regex"] === undefined ? "String" : "Regex";
-  return { [key]: asString(`${what}.${key}`, pattern[key]) };
-}
-
-function members(sequence: JsonObject, key: string, depth: number): readonly unknown[] {
-  if (depth === MAX_DEPTH) throw new JanusError("E_CONFIG", `${FILE}: more than ${MAX_DEPTH} sequences in one another`);
-  return asArray(`${FILE}: ${key}`, sequence[key]);
-}
-
-function unsupported(got: string, expected: string): JanusError {
-  return new JanusError(
-    "E_UNSUPPORTED",
-    `${FILE}: expected ${expected}, got ${got}; encode with transformers and give input_ids instead`,
-    { origin: "model" },
-  );
 }

@@ -13,6 +13,11 @@ export interface TokenizerFiles {
 export interface TokenizerOptions {
   /** `image_tag` of processor_config.json; else `image_token` of tokenizer_config.json, else `<image_placeholder>`. */
   imageTag?: string | undefined;
+  /**
+   * False for a checkpoint without an image generator. A tokenizer without begin- and end-of-image is then DeepSeek-VL's, whose processor
+   * marks images otherwise; with a generator it is a broken Janus.
+   */
+  generates?: boolean | undefined;
   /** Rows of `embed_tokens`: every id of `SpecialTokens` is below it. */
   vocabRows: number;
 }
@@ -39,8 +44,8 @@ export interface Tokenizer {
 }
 
 const CONFIG = "tokenizer_config.json";
-const DEFAULT_BOS = "<｜begin▁of▁sentence｜>";
-const DEFAULT_EOS = "<｜end▁of▁sentence｜>";
+const MAP = "special_tokens_map.json";
+
 /** `VLChatProcessor.pad_id` looks this up whatever `pad_token` is. */
 const JANUS_PAD = "<｜▁pad▁｜>";
 
@@ -51,64 +56,29 @@ const JANUS_PAD = "<｜▁pad▁｜>";
  *
  * A hostile expression in tokenizer.json can keep `encode` busy for ever: run it where it can be stopped.
  *
- * @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for a tokenizer of a kind whose ids would not be exact.
+ * @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for DeepSeek-VL's and for one of a kind whose ids would not be exact.
  */
 export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions): Tokenizer {
-  const config = files.tokenizerConfig === undefined ? {} : parseObject(CONFIG, files.tokenizerConfig);
-  const map =
-    files.specialTokensMap === undefined ? {} : parseObject("special_tokens_map.json", files.specialTokensMap);
-  const named = (key: string): string | undefined =>
-    tokenText(config, key) ?? tokenText(map, key, "special_tokens_map.json");
-  const extra = config["extra_special_tokens"] ?? {};
-  // A list in newer files, of tokens without a role.
-  const roles = Array.isArray(extra) ? {} : asObject(`${CONFIG}: extra_special_tokens`, extra);
-  const imageRole = (key: string): string | undefined => tokenText(config, key) ?? tokenText(roles, key);
-
-  const imageTag = options.imageTag ?? imageRole("image_token") ?? "<image_placeholder>";
-  if (imageTag === "") throw mismatch("processor_config.json: image_tag", "a token", imageTag);
-  const json = withAddedToken(checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson)), imageTag);
-
-  const required = (token: string, use: string): number => {
-    const id = idOf(json, token);
-    if (id === undefined)
-      throw new JanusError("E_CONFIG", `tokenizer.json: expected a token ${quote(token)}, ${use}, got none`);
-    return inTable(id, token, options.vocabRows);
-  };
-  const optional = (token: string): number | undefined => {
-    const id = idOf(json, token);
-    return id === undefined ? undefined : inTable(id, token, options.vocabRows);
-  };
-  const bosText = named("bos_token") ?? DEFAULT_BOS;
-  const eosText = named("eos_token") ?? DEFAULT_EOS;
-  const addBos = flag(config, "add_bos_token", true);
-  const addEos = flag(config, "add_eos_token", false);
-  const bos = addBos ? required(bosText, "which begins every sequence (add_bos_token)") : optional(bosText);
-  const eos = addEos ? required(eosText, "which ends every sequence (add_eos_token)") : optional(eosText);
-  const padText = named("pad_token");
-  const pad =
-    optional(JANUS_PAD) ??
-    (padText === undefined ? undefined : optional(padText)) ??
-    eos ??
-    required(JANUS_PAD, "which pads the shorter rows of a batch");
-  const special: SpecialTokens = {
-    bos,
-    eos,
-    pad,
-    placeholder: required(imageTag, "which stands for an image"),
-    boi: required(imageRole("boi_token") ?? "<begin_of_image>", "which begins every image"),
-    eoi: required(imageRole("eoi_token") ?? "<end_of_image>", "which ends every image"),
-    proRoles: idOf(json, "<|User|>") !== undefined && idOf(json, "<|Assistant|>") !== undefined,
-    imageTag,
-  };
-
-  const tokenizer = construct(json);
-  const before = addBos && bos !== undefined ? [bos] : [];
-  const after = addEos && eos !== undefined ? [eos] : [];
+  const names = tokenNames(files, options.imageTag);
+  if (names.imageTag === "") throw mismatch("processor_config.json: image_tag", "a token", names.imageTag);
+  const read = checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson));
+  if (options.generates === false && idOf(read, names.boi) === undefined && idOf(read, names.eoi) === undefined) {
+    throw new JanusError(
+      "E_UNSUPPORTED",
+      "prompts of DeepSeek-VL checkpoints are not rendered; make input_ids and masks with its own processor and give those",
+      { origin: "model" },
+    );
+  }
+  const json = withAddedToken(read, names.imageTag);
+  const special = specialTokens(json, names, options.vocabRows);
+  const encoder = construct(json);
+  const before = names.addBos && special.bos !== undefined ? [special.bos] : [];
+  const after = names.addEos && special.eos !== undefined ? [special.eos] : [];
   return {
     special,
     encode(text) {
       try {
-        return before.concat(tokenizer.encode(text, { add_special_tokens: false }).ids, after);
+        return before.concat(encoder.encode(text, { add_special_tokens: false }).ids, after);
       } catch (cause) {
         throw new JanusError(
           "E_CONFIG",
@@ -120,8 +90,74 @@ export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions
   };
 }
 
+/** Tokens by their roles, as the files name them. */
+interface TokenNames {
+  readonly bos: string;
+  readonly eos: string;
+  readonly pad: string | undefined;
+  readonly imageTag: string;
+  readonly boi: string;
+  readonly eoi: string;
+  readonly addBos: boolean;
+  readonly addEos: boolean;
+}
+
+function tokenNames(files: TokenizerFiles, imageTag: string | undefined): TokenNames {
+  const config = files.tokenizerConfig === undefined ? {} : parseObject(CONFIG, files.tokenizerConfig);
+  const map = files.specialTokensMap === undefined ? {} : parseObject(MAP, files.specialTokensMap);
+  const extra = config["extra_special_tokens"] ?? {};
+  // A list in newer files, of tokens without a role.
+  const roles = Array.isArray(extra) ? {} : asObject(`${CONFIG}: extra_special_tokens`, extra);
+  const text = (key: string): string | undefined => tokenText(CONFIG, config, key) ?? tokenText(MAP, map, key);
+  const image = (key: string): string | undefined => tokenText(CONFIG, config, key) ?? tokenText(CONFIG, roles, key);
+  return {
+    bos: text("bos_token") ?? "<｜begin▁of▁sentence｜>",
+    eos: text("eos_token") ?? "<｜end▁of▁sentence｜>",
+    pad: text("pad_token"),
+    imageTag: imageTag ?? image("image_token") ?? "<image_placeholder>",
+    boi: image("boi_token") ?? "<begin_of_image>",
+    eoi: image("eoi_token") ?? "<end_of_image>",
+    addBos: flag(config, "add_bos_token", true),
+    addEos: flag(config, "add_eos_token", false),
+  };
+}
+
+function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number): SpecialTokens {
+  const find = (token: string): number | undefined => {
+    const id = idOf(json, token);
+    if (id === undefined || id < vocabRows) return id;
+    throw new JanusError(
+      "E_CONFIG",
+      `tokenizer.json: ${quote(token)} must have an id below the ${vocabRows} rows of embed_tokens, got ${id}; take both from one checkpoint`,
+    );
+  };
+  const need = (token: string, use: string): number => {
+    const id = find(token);
+    if (id !== undefined) return id;
+    throw new JanusError("E_CONFIG", `tokenizer.json: expected a token ${quote(token)}, ${use}, got none`);
+  };
+  const bos = names.addBos ? need(names.bos, "which begins every sequence (add_bos_token)") : find(names.bos);
+  const eos = names.addEos ? need(names.eos, "which ends every sequence (add_eos_token)") : find(names.eos);
+  const pad = find(JANUS_PAD) ?? (names.pad === undefined ? undefined : find(names.pad)) ?? eos;
+  return {
+    bos,
+    eos,
+    pad: pad ?? need(JANUS_PAD, "which pads the shorter rows of a batch"),
+    placeholder: need(names.imageTag, "which stands for an image"),
+    boi: need(names.boi, "which begins every image"),
+    eoi: need(names.eoi, "which ends every image"),
+    proRoles: idOf(json, "<|User|>") !== undefined && idOf(json, "<|Assistant|>") !== undefined,
+    imageTag: names.imageTag,
+  };
+}
+
+/** What is used of the library, whose declarations import without extensions and so resolve to nothing here. */
+interface Encoder {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+}
+
 /** Post-processor and decoder are left out, and tokenizer_config.json with its switches: BOS is ours to add, nothing is decoded. */
-function construct(json: TokenizerJson): HuggingFaceTokenizer {
+function construct(json: TokenizerJson): Encoder {
   try {
     return new HuggingFaceTokenizer({ ...json, post_processor: null, decoder: null }, {});
   } catch (cause) {
@@ -130,7 +166,7 @@ function construct(json: TokenizerJson): HuggingFaceTokenizer {
 }
 
 /** A token by its role: a string, or the object that transformers writes for an AddedToken. */
-function tokenText(fields: JsonObject, key: string, file = CONFIG): string | undefined {
+function tokenText(file: string, fields: JsonObject, key: string): string | undefined {
   const value = fields[key] ?? undefined;
   if (value === undefined || typeof value === "string") return value;
   return asString(`${file}: ${key}.content`, asObject(`${file}: ${key}`, value)["content"]);
@@ -140,12 +176,4 @@ function flag(config: JsonObject, key: string, absent: boolean): boolean {
   const value = config[key] === undefined ? absent : config[key];
   if (typeof value !== "boolean") throw mismatch(`${CONFIG}: ${key}`, "true or false", value);
   return value;
-}
-
-function inTable(id: number, token: string, vocabRows: number): number {
-  if (id < vocabRows) return id;
-  throw new JanusError(
-    "E_CONFIG",
-    `tokenizer.json: ${quote(token)} has the id ${id}, but embed_tokens has ${vocabRows} rows; are both of one checkpoint?`,
-  );
 }

@@ -37,12 +37,23 @@ export const K_BLOCK = 256;
 /** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
 export const ATTENTION_ROWS = 60;
 
+/**
+ * Register tiles, rows x columns: a family that the host chooses from by timing, because which is fastest is the engine's doing and not the
+ * processor's alone. Every variant has them all, and all give the same bytes. Values are part of the ABI.
+ */
+export const TILE = { "6x8": 0, "4x8": 1, "6x16": 2, "5x16": 3 } as const;
+export type TileName = keyof typeof TILE;
+export type Tile = (typeof TILE)[TileName];
+
+/** Neighbouring panels that the widest tile takes at once: ranges of panels should begin at a multiple of it. */
+export const TILE_PANELS = 2;
+
 /** First byte the host may use: a page is what every variant asks for, and none of them has anything in it. */
 export const ARENA_BASE = 65536;
 
-/** Bytes of `scratch` that `gemm` needs for one call over `rows` rows: one widened panel block and one column of block sums. */
+/** Bytes of `scratch` that `gemm` needs for one call over `rows` rows: widened panel blocks and columns of block sums, one or two of each. */
 export function gemmScratchBytes(rows: number): number {
-  return (K_BLOCK + rows) * PANEL * 4;
+  return TILE_PANELS * (K_BLOCK + rows) * PANEL * 4;
 }
 
 /** Bytes of `scratch` that `attention` needs for one call over `rows` query rows: the scores, and what `gemm` needs. */
@@ -155,6 +166,7 @@ export interface Kernels {
     rowEnd: number,
     panelBegin: number,
     panelEnd: number,
+    tile: Tile,
   ): void;
 
   /**
@@ -176,6 +188,7 @@ export interface Kernels {
     outStride: number,
     rowBegin: number,
     rowEnd: number,
+    tile: Tile,
   ): void;
 
   /** dst[r] = widen(table[index[r]]), f32 rows of `width` from a table of the given storage, index i32. Rows r in range. */

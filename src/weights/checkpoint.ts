@@ -47,7 +47,20 @@ export interface Checkpoint {
    */
   bind(requests: readonly TensorRequest[]): ReadonlyMap<string, BoundTensor>;
   /** Rows [first, first + count) of dimension 0: dense row-major bytes in the stored dtype, whatever parts and strides they come from. */
-  readRows(tensor: BoundTensor, first: number, count: number, signal?: AbortSignal): Promise<Uint8Array>;
+  readRows(tensor: BoundTensor, first: number, count: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same into `target`, which must be as long as the rows are. */
+  readRowsInto(
+    tensor: BoundTensor,
+    first: number,
+    count: number,
+    target: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void>;
+}
+
+/** Bytes of one row of dimension 0 as stored. */
+export function storedRowBytes(tensor: BoundTensor): number {
+  return tensor.shape.slice(1).reduce((product, dimension) => product * dimension, dtypeBytes(tensor.dtype));
 }
 
 /** An original checkpoint needs 298 tensors, a Hugging Face one 394: all of them still fit the message. */
@@ -79,7 +92,7 @@ export async function openCheckpoint(source: WeightSource, signal?: AbortSignal)
     }
   }
   checkIndex(shards, tensors);
-  return new OpenCheckpoint(source, shards, tensors, detectLayout(tensors.keys(), source.label));
+  return new OpenCheckpoint(source, shards, tensors, detectLayout(tensors.keys(), quote(source.label)));
 }
 
 async function locateSafetensors(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedTensor[]> {
@@ -168,15 +181,32 @@ class OpenCheckpoint implements Checkpoint {
     return bound;
   }
 
-  async readRows(tensor: BoundTensor, first: number, count: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const [rows = 1, ...rest] = tensor.shape;
-    const rowBytes = rest.reduce((product, dimension) => product * dimension, dtypeBytes(tensor.dtype));
-    if (!Number.isInteger(first) || !Number.isInteger(count) || first < 0 || count < 0 || first + count > rows)
+  async readRows(
+    tensor: BoundTensor,
+    first: number,
+    count: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    checkRows(tensor, first, count);
+    const target = allocate(count * storedRowBytes(tensor), tensor.role);
+    await this.readRowsInto(tensor, first, count, target, signal);
+    return target;
+  }
+
+  async readRowsInto(
+    tensor: BoundTensor,
+    first: number,
+    count: number,
+    target: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    checkRows(tensor, first, count);
+    const rowBytes = storedRowBytes(tensor);
+    if (target.length !== count * rowBytes)
       throw new JanusError(
         "E_INTERNAL",
-        `reading ${tensor.role}: expected rows within ${rows}, got ${count} from ${first}`,
+        `reading ${tensor.role}: expected a target of ${count * rowBytes} bytes, got ${target.length}`,
       );
-    const target = allocate(count * rowBytes, tensor.role);
     const part = partShape(tensor.shape, tensor.names.length);
     const partRows = part[0] ?? 1;
     for (const [i, name] of tensor.names.entries()) {
@@ -187,7 +217,6 @@ class OpenCheckpoint implements Checkpoint {
       const piece = target.subarray((from - first) * rowBytes, (to - first) * rowBytes);
       await readViewRows(this.#source, view, from - i * partRows, to - from, piece, signal);
     }
-    return target;
   }
 
   #report(missing: readonly string[], misshaped: readonly string[], foreign: readonly string[]): void {
@@ -201,10 +230,19 @@ class OpenCheckpoint implements Checkpoint {
     const code = misshaped.length > 0 ? "E_CONFIG" : missing.length > 0 ? "E_FORMAT" : "E_UNSUPPORTED";
     throw new JanusError(
       code,
-      `binding the tensors of ${this.#source.label}: found ${problems.join("; ")}; do config.json and the weights belong together?`,
+      `binding the tensors of ${quote(this.#source.label)}: found ${problems.join("; ")}; do config.json and the weights belong together?`,
       { origin: "model" },
     );
   }
+}
+
+function checkRows(tensor: BoundTensor, first: number, count: number): void {
+  const [rows = 1] = tensor.shape;
+  if (!Number.isInteger(first) || !Number.isInteger(count) || first < 0 || count < 0 || first + count > rows)
+    throw new JanusError(
+      "E_INTERNAL",
+      `reading ${tensor.role}: expected rows within ${rows}, got ${count} from ${first}`,
+    );
 }
 
 /** The shape of each of `count` equal parts stacked along dimension 0. */

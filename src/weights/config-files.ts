@@ -1,4 +1,4 @@
-import { JanusError } from "../errors.js";
+import { JanusError, quote } from "../errors.js";
 import { recognise } from "./signature.js";
 import type { WeightSource } from "./source.js";
 
@@ -14,22 +14,31 @@ export const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 
 /** Reads the configuration files of a checkpoint. Throws E_CONFIG when config.json is absent, or a file is not what its name says. */
 export async function readConfigFiles(source: WeightSource, signal?: AbortSignal): Promise<ConfigBytes> {
-  const config = await readFile(source, "config.json", signal);
+  const config = await readJsonFile(source, "config.json", MAX_CONFIG_BYTES, signal);
   if (config === undefined)
-    throw refusal("config.json", `expected it in ${source.label}, found none; is this the directory of a checkpoint?`);
+    throw refusal(
+      "config.json",
+      `expected it in ${quote(source.label)}, found none; is this the directory of a checkpoint?`,
+    );
   return {
     config,
-    preprocessor: await readFile(source, "preprocessor_config.json", signal),
-    processor: await readFile(source, "processor_config.json", signal),
+    preprocessor: await readJsonFile(source, "preprocessor_config.json", MAX_CONFIG_BYTES, signal),
+    processor: await readJsonFile(source, "processor_config.json", MAX_CONFIG_BYTES, signal),
   };
 }
 
-async function readFile(source: WeightSource, path: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+/** The bytes of one JSON file, undefined when there is none. Throws E_CONFIG beyond `limit` bytes, or when it is of another kind. */
+export async function readJsonFile(
+  source: WeightSource,
+  path: string,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array | undefined> {
   const size = await source.size(path, signal);
   if (size === undefined) return undefined;
-  if (size > MAX_CONFIG_BYTES) throw refusal(path, `expected at most ${MAX_CONFIG_BYTES} bytes, found ${size}`);
+  if (size > limit) throw refusal(path, `expected at most ${limit} bytes, found ${size}`);
   const bytes = await source.read(path, 0, size, signal);
-  const known = recognise(bytes);
+  const known = recognise(bytes, "json");
   if (known !== undefined) throw refusal(path, `expected JSON, found ${known}`);
   return bytes;
 }

@@ -1,8 +1,8 @@
 import { JanusError } from "../errors.js";
 
 /** E_FORMAT of a checkpoint file: the operation and the file, then the reason, which says what was expected, found, and to do. */
-export function malformed(path: string, reason: string, cause?: unknown): JanusError {
-  return new JanusError("E_FORMAT", `reading ${path}: ${reason}`, { origin: "model", cause });
+export function malformed(path: string, reason: string): JanusError {
+  return new JanusError("E_FORMAT", `reading ${path}: ${reason}`, { origin: "model" });
 }
 
 /** E_UNSUPPORTED of a checkpoint file: well formed, but nothing this package can run. */
@@ -11,8 +11,8 @@ export function unsupported(path: string, reason: string): JanusError {
 }
 
 /** E_IO of a checkpoint. */
-export function unreadable(path: string, reason: string, cause?: unknown): JanusError {
-  return new JanusError("E_IO", `reading ${path}: ${reason}`, { origin: "model", cause });
+export function unreadable(path: string, reason: string): JanusError {
+  return new JanusError("E_IO", `reading ${path}: ${reason}`, { origin: "model" });
 }
 
 /** A list for a message, cut where it stops helping. */

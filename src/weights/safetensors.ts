@@ -48,12 +48,12 @@ export async function parseSafetensors(
   signal?: AbortSignal,
 ): Promise<SafetensorsHeader> {
   const size = await source.size(path, signal);
-  if (size === undefined) throw unreadable(path, `expected a file in ${source.label}, found none`);
+  if (size === undefined) throw unreadable(path, `expected a file in ${quote(source.label)}, found none`);
   if (size < 8) throw malformed(path, `expected a safetensors file, found ${size} bytes; download the file again`);
   const prefix = await source.read(path, 0, 8, signal);
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
-    const known = recognise(await source.read(path, 0, Math.min(size, SIGNATURE_BYTES), signal));
+    const known = recognise(await source.read(path, 0, Math.min(size, SIGNATURE_BYTES), signal), "safetensors");
     if (known !== undefined) throw malformed(path, `expected a safetensors file, found ${known}`);
     throw malformed(
       path,

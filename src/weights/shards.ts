@@ -26,7 +26,7 @@ const INDEX_LIMITS: JsonLimits = { bytes: 32 * 2 ** 20, depth: 4, values: 300_00
 /** The bound of huggingface.js; the largest public checkpoints have a few hundred. */
 const MAX_SHARDS = 10_000;
 /** A plain file name: nothing that a file system or a URL would read as a way out of the directory. */
-const PLAIN_NAME = /^[^/\\:?#%\p{Cc}]{1,255}$/u;
+const PLAIN_NAME = /^[^/\\:?#%\p{C}\p{Zl}\p{Zp}]{1,255}$/u;
 
 /** Finds the weight files of a checkpoint. Throws E_IO when there are none or a shard is missing, E_FORMAT for a malformed index. */
 export async function findShards(source: WeightSource, signal?: AbortSignal): Promise<Shards> {
@@ -37,7 +37,10 @@ export async function findShards(source: WeightSource, signal?: AbortSignal): Pr
     return readIndex(source, path, size, format, signal);
   }
   const looked = CANDIDATES.map(({ path }) => path).join(", ");
-  throw unreadable(source.label, `expected one of ${looked}, found none; is this the directory of a checkpoint?`);
+  throw unreadable(
+    quote(source.label),
+    `expected one of ${looked}, found none; is this the directory of a checkpoint?`,
+  );
 }
 
 async function readIndex(
@@ -50,7 +53,7 @@ async function readIndex(
   if (size > INDEX_LIMITS.bytes)
     throw malformed(path, `expected an index of at most ${INDEX_LIMITS.bytes} bytes, found ${size}`);
   const bytes = await source.read(path, 0, size, signal);
-  const known = recognise(bytes);
+  const known = recognise(bytes, "json");
   if (known !== undefined) throw malformed(path, `expected JSON, found ${known}`);
   const index = parseJson(bytes, INDEX_LIMITS, (reason) => malformed(path, reason));
   const map = index instanceof Map ? index.get("weight_map") : undefined;
@@ -71,7 +74,7 @@ async function readIndex(
   if (missing.length > 0)
     throw unreadable(
       path,
-      `expected ${files.length} shards in ${source.label}, found ${missing.length} missing: ${listed(missing)}; download them`,
+      `expected ${files.length} shards in ${quote(source.label)}, found ${missing.length} missing: ${listed(missing)}; download them`,
     );
   return { format, files, index: { path, shardOf } };
 }

@@ -6,16 +6,17 @@ const LEGACY_TORCH = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 
 const PICKLE_PROTO = 0x80;
 
 /**
- * What a file that is not what it should be looks like, with the way out: downloads go wrong in a few well-known ways. Undefined when
- * the beginning says nothing.
+ * What a file that is not what was expected looks like, with the way out: downloads go wrong in a few well-known ways. Undefined when
+ * the beginning says nothing else than expected.
  */
-export function recognise(head: Uint8Array): string | undefined {
+export function recognise(head: Uint8Array, expected: "safetensors" | "zip" | "json"): string | undefined {
   const text = String.fromCharCode(...head.subarray(0, SIGNATURE_BYTES));
   if (text.startsWith("version https://git-lfs"))
     return "a git-LFS pointer, not the file it stands for; fetch the weights with `git lfs pull`";
   if (/^\s*<(?:!doctype|html|head|\?xml)/i.test(text))
     return "an HTML or XML page, probably a saved error message; download the file again";
-  if (text.startsWith("PK")) return "a zip archive, as PyTorch writes it; name it pytorch_model.bin";
+  if (text.startsWith("PK") && expected !== "zip")
+    return "a zip archive, as PyTorch writes it; name it pytorch_model.bin";
   if (text.startsWith("GGUF")) return "a GGUF file; give the safetensors or PyTorch checkpoint it was made from";
   if (head[0] === PICKLE_PROTO) {
     return LEGACY_TORCH.every((byte, i) => head[2 + i] === byte)
@@ -23,6 +24,7 @@ export function recognise(head: Uint8Array): string | undefined {
       : "a bare pickle; save the weights with torch.save or as safetensors";
   }
   // A length of less than 2^48, then JSON.
-  if (head[6] === 0 && head[7] === 0 && text[8] === "{") return "a safetensors file; name it model.safetensors";
+  if (head[6] === 0 && head[7] === 0 && text[8] === "{" && expected !== "safetensors")
+    return "a safetensors file; name it model.safetensors";
   return undefined;
 }

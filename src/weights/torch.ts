@@ -32,7 +32,7 @@ export async function parseTorch(
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, TorchEntry>> {
   const size = await source.size(path, signal);
-  if (size === undefined) throw unreadable(path, `expected a file in ${source.label}, found none`);
+  if (size === undefined) throw unreadable(path, `expected a file in ${quote(source.label)}, found none`);
   const entries = await readZipDirectory(source, path, size, signal);
   const pickles = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickles.length !== 1)

@@ -100,8 +100,8 @@ async function locateDirectory(
   const view = new DataView(tail.buffer, tail.byteOffset, tail.length);
   const end = tailBytes - END_BYTES;
   if (end < 0 || view.getUint32(end, true) !== 0x06054b50) {
-    const known = recognise(await source.read(path, 0, Math.min(size, SIGNATURE_BYTES), signal));
-    const found = known === undefined || known.startsWith("a zip") ? "none; the file is cut short or not a zip" : known;
+    const known = recognise(await source.read(path, 0, Math.min(size, SIGNATURE_BYTES), signal), "zip");
+    const found = known ?? "none; the file is cut short or not a zip";
     throw malformed(path, `expected a PyTorch zip archive with its end record in the last 22 bytes, found ${found}`);
   }
   const disks = view.getUint32(end + 4, true);

@@ -1,10 +1,12 @@
 /** The synthetic full-size checkpoint: 1 GB of bf16 made by `janus synthesize`, held against the recorded rows of the float64 reference. */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
+import { withSafetensors } from "#dist/entry/node/safetensors-file.js";
 import { syntheticPicture } from "#dist/weights/synthetic.js";
 import { janus, temporaryFolder } from "../support/cli.js";
 import { RELAXED_EXPECTED } from "../support/engine.js";
@@ -16,6 +18,7 @@ const BOUNDS = { maxRelative: 4e-6, maxAbs: 3e-4, minCosine: 1 - 2e-12 };
 
 const SIZE = 384;
 const TOKENS = 576;
+const PIECE = 16 << 20;
 const folder = temporaryFolder();
 const model = join(folder, "full");
 const test = suite("full size");
@@ -25,6 +28,22 @@ test.before(async () => {
   assert.is(made.status, 0, made.stderr);
   const picture = sharp(syntheticPicture().data, { raw: { width: SIZE, height: SIZE, channels: 3 } });
   await picture.png().toFile(join(folder, "formula.png"));
+});
+
+test("every tensor's hash is as recorded", async () => {
+  const { tensors: recorded }: { tensors: Record<string, { shape: number[]; sha256: string }> } = JSON.parse(
+    readFileSync(golden("full-size/tensors.json"), "utf8"),
+  );
+  await withSafetensors(join(model, "model.safetensors"), undefined, async ({ tensors, readBytes }) => {
+    assert.equal([...tensors.keys()].sort(), Object.keys(recorded).sort());
+    for (const [name, entry] of tensors) {
+      assert.equal(entry.shape, recorded[name]?.shape, name);
+      const hash = createHash("sha256");
+      const bytes = entry.end - entry.begin;
+      for (let at = 0; at < bytes; at += PIECE) hash.update(await readBytes(entry, at, Math.min(PIECE, bytes - at)));
+      assert.is(hash.digest("hex"), recorded[name]?.sha256, name);
+    }
+  });
 });
 
 for (const variant of RELAXED_EXPECTED ? ["simd", "relaxed"] : ["simd"]) {

@@ -42,7 +42,7 @@ export function modelConfig(tower: Tower): JanusConfig {
   return {
     ...tower,
     layout: "original",
-    family: "janus",
+    generates: true,
     grid,
     tokens: grid * grid,
     headWidth: tower.width / tower.heads,

@@ -7,7 +7,7 @@ import { encodeImage } from "#dist/model/vision.js";
 import { add } from "#dist/ops/add.js";
 import { attention } from "#dist/ops/attention.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
-import type { OpContext } from "#dist/ops/context.js";
+import type { ProductContext } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
 import { linear } from "#dist/ops/gemm.js";
 import { layernorm } from "#dist/ops/layernorm.js";
@@ -19,7 +19,7 @@ import { scatter } from "#dist/ops/scatter.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import type { Reply } from "#dist/threads/serve.js";
 import { Team } from "#dist/threads/team.js";
-import { ARENA_BASE, NULL, type Pointer } from "#dist/wasm/abi.js";
+import { ARENA_BASE, NULL, type Pointer, TILE } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
 import { Arena, f32 } from "#dist/wasm/memory.js";
 
@@ -35,7 +35,7 @@ export interface OpSetup {
 }
 
 /** A worker's context over the shared memory; without threads the control block is not looked at. */
-export function startOps(setup: OpSetup, index: number, count: number): OpContext {
+export function startOps(setup: OpSetup, index: number, count: number): ProductContext {
   const { module, memory } = setup;
   const kernels = instantiateKernels(module, memory);
   const threaded = memory.buffer instanceof SharedArrayBuffer;
@@ -44,12 +44,12 @@ export function startOps(setup: OpSetup, index: number, count: number): OpContex
     : new Int32Array(CONTROL_BYTES / 4);
   const team = new Team(index, count, control, () => kernels.barrier(threaded ? (ARENA_BASE as Pointer) : NULL, count));
   const scratch = (ARENA_BASE + CONTROL_BYTES + index * SCRATCH_BYTES) as Pointer;
-  return { kernels, memory, team, scratch };
+  return { kernels, memory, team, scratch, tile: TILE["4x8"] };
 }
 
 /** `picture.data` is for the leader alone; buffers are taken from `free` on. */
 function preprocess(
-  x: OpContext,
+  x: ProductContext,
   config: PreprocessConfig,
   picture: { readonly width: number; readonly height: number; readonly data: Uint8Array },
   dst: Pointer,
@@ -60,7 +60,7 @@ function preprocess(
 
 /** What the tap saw, in order: on every worker the same names. */
 function encode(
-  x: OpContext,
+  x: ProductContext,
   config: JanusConfig,
   weights: Weights,
   activations: Activations,
@@ -104,7 +104,7 @@ export interface OpCall {
   readonly args: readonly unknown[];
 }
 
-export function callOp(x: OpContext, { op, args }: OpCall): Reply {
-  const call = OPS[op] as (x: OpContext, ...args: readonly unknown[]) => unknown;
+export function callOp(x: ProductContext, { op, args }: OpCall): Reply {
+  const call = OPS[op] as (x: ProductContext, ...args: readonly unknown[]) => unknown;
   return { output: call(x, ...args) };
 }

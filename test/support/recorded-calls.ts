@@ -1,6 +1,6 @@
-import type { OpContext } from "#dist/ops/context.js";
+import type { ProductContext } from "#dist/ops/context.js";
 import { Team } from "#dist/threads/team.js";
-import type { Kernels, Pointer } from "#dist/wasm/abi.js";
+import { type Kernels, type Pointer, TILE } from "#dist/wasm/abi.js";
 
 export interface KernelCall {
   readonly kernel: string;
@@ -22,7 +22,7 @@ export function recordedSteps(index: number, count: number, op: (x: OpContext) =
 }
 
 /** A worker whose kernels do nothing but note their calls: what an op would do, and in which slices. */
-export function recordedCalls(index: number, count: number, op: (x: OpContext) => void): KernelCall[] {
+export function recordedCalls(index: number, count: number, op: (x: ProductContext) => void): KernelCall[] {
   const calls: KernelCall[] = [];
   let polls = 0;
   const team = new (class extends Team {
@@ -37,6 +37,6 @@ export function recordedCalls(index: number, count: number, op: (x: OpContext) =
       (...args: number[]) =>
         calls.push({ kernel, args, polls }),
   });
-  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer });
+  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer, tile: TILE["4x8"] });
   return calls;
 }

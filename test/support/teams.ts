@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import * as assert from "uvu/assert";
 import { startComputeWorker } from "#dist/entry/node/workers.js";
-import type { OpContext } from "#dist/ops/context.js";
+import type { ProductContext } from "#dist/ops/context.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import { Pool } from "#dist/threads/pool.js";
 import { ARENA_BASE, type Pointer } from "#dist/wasm/abi.js";
@@ -24,12 +24,17 @@ type Numbers = Uint8Array | Uint16Array | Int32Array | Uint32Array | Float32Arra
 export class Team {
   readonly title: string;
   readonly #memory: WebAssembly.Memory;
-  readonly #alone: OpContext | undefined;
+  readonly #alone: ProductContext | undefined;
   readonly #pool: Pool | undefined;
   #top = FREE;
   #taken: { begin: number; end: number }[] = [];
 
-  private constructor(title: string, memory: WebAssembly.Memory, alone: OpContext | undefined, pool: Pool | undefined) {
+  private constructor(
+    title: string,
+    memory: WebAssembly.Memory,
+    alone: ProductContext | undefined,
+    pool: Pool | undefined,
+  ) {
     this.title = title;
     this.#memory = memory;
     this.#alone = alone;

@@ -69,13 +69,11 @@ export class DecoderChild {
 
   hold(): void {
     this.#process.ref();
-    this.#pictures?.ref();
     this.#replies?.ref();
   }
 
   release(): void {
     this.#process.unref();
-    this.#pictures?.unref();
     this.#replies?.unref();
   }
 

@@ -31,7 +31,7 @@ const PNG_GREY_ALPHA = 4;
 const OPTIONS: SharpOptions = {
   limitInputPixels: PIXELS_MAX,
   sequentialRead: true,
-  failOn: "warning",
+  failOn: "error",
   autoOrient: false,
   ignoreIcc: true,
   animated: false,
@@ -56,7 +56,7 @@ async function openSharp(): Promise<Sharp> {
 
 /** Pillow's `convert("RGB")` of the first frame. */
 async function decode(sharp: Sharp, bytes: Uint8Array): Promise<RgbImage> {
-  // Only the header is read here, so the limit can wait for  whose message has the numbers.
+  // Only the header is read here, so libvips' limit is left to sizeFault, whose message has the numbers.
   const { width, height, space } = await sharp(bytes, { ...OPTIONS, limitInputPixels: false }).metadata();
   const fault = sizeFault(width, height);
   if (fault !== undefined) throw new Error(fault);

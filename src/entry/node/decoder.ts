@@ -186,7 +186,7 @@ function checkContent(bytes: Uint8Array, label: string): void {
   if (imageFormat(bytes) === undefined) {
     throw new JanusError(
       "E_IMAGE",
-      `${label}: expected a JPEG, PNG or WebP, got ${describeContent(bytes)}; convert it to one of the three`,
+      `${label}: expected a JPEG, PNG or WebP, got ${describeContent(bytes)}; give it in one of these formats`,
     );
   }
 }

@@ -76,7 +76,7 @@ class Directory implements WeightSource {
 
   async #within(path: string, offset: number, length: number): Promise<OpenFile> {
     const file = await this.#open(path);
-    if (file === undefined) throw failure(path, `expected a file in ${this.label}, found none`);
+    if (file === undefined) throw failure(path, `expected a file in ${quote(this.label)}, found none`);
     if (!(offset >= 0 && length >= 0 && offset + length <= file.size))
       throw failure(path, `expected ${length} bytes at ${offset}, found a file of ${file.size}; is it cut short?`);
     return file;
@@ -112,7 +112,7 @@ async function openRegular(directory: string, path: string): Promise<OpenFile | 
   try {
     // Asked before opening: opening a FIFO or a device can block or act.
     if (!(await stat(full)).isFile())
-      throw failure(path, `expected a regular file in ${directory}, found another kind`);
+      throw failure(path, `expected a regular file in ${quote(directory)}, found another kind`);
     const handle = await open(full, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const { size, mtimeMs } = await handle.stat();
     return { handle, size, changed: mtimeMs };
@@ -120,7 +120,7 @@ async function openRegular(directory: string, path: string): Promise<OpenFile | 
     if (error instanceof JanusError) throw error;
     const code = reasonOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw failure(path, `expected a readable file in ${directory}, found ${code}`, error);
+    throw failure(path, `expected a readable file in ${quote(directory)}, found ${code}`, error);
   }
 }
 

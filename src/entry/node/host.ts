@@ -15,7 +15,7 @@ export function nodeHost(): Host {
   let decoder: Decoder | undefined;
   return {
     engine: `node ${process.versions.node} (V8 ${process.versions.v8})`,
-    engineFlags: process.execArgv.filter((flag) => /wasm|liftoff|turbo/.test(flag)),
+    engineFlags: engineFlags(),
     availableThreads: () => Math.min(availableParallelism(), AUTO_THREADS_MAX),
     binary: async (variant) => new Uint8Array(await readFile(new URL(`../../wasm/${variant}.wasm`, import.meta.url))),
     startWorker: () => startComputeWorker(),
@@ -30,4 +30,10 @@ export function nodeHost(): Host {
       decoder = undefined;
     },
   };
+}
+
+/** V8 flags that change how WebAssembly runs, on the command line or in the environment. */
+function engineFlags(): string[] {
+  const environment = (process.env["NODE_OPTIONS"] ?? "").split(/\s+/);
+  return [...environment, ...process.execArgv].filter((flag) => /wasm|liftoff|turbo/.test(flag));
 }

@@ -13,11 +13,11 @@ export interface TokenizerThread {
   dispose(): Promise<void>;
 }
 
-/** Time for texts: 1.5 s and 1 s per 100 000 characters, about ten times what DeepSeek's tokenizer needs on one core. */
+/** Time for texts: 1.5 s and 1 s per 100 000 characters, six times and more what DeepSeek's tokenizer needs for prose on one core. */
 const ENCODE_MS = 1500;
 const ENCODE_MS_PER_CHARACTER = 0.01;
 
-/** Time for a tokenizer to be made: 5 s and 1 s per 1 000 000 bytes, where DeepSeek's 8 MB take 0.3 s. */
+/** Time for a tokenizer to be made: 5 s and 1 s per 1 000 000 bytes, where DeepSeek's 8 MB take under 0.5 s. */
 const START_MS = 5000;
 const START_MS_PER_BYTE = 0.001;
 
@@ -40,11 +40,11 @@ export function startTokenizer(files: TokenizerFiles, options: TokenizerOptions)
     const bytes = files.tokenizerJson.length;
     const answer = await fresh.answer<Started>(
       START_MS + bytes * START_MS_PER_BYTE,
-      (time) => `${bytes} bytes made no tokenizer within ${time}`,
+      (time) => `${bytes} bytes made no tokenizer within ${time}; try again on a less busy machine`,
       signal,
     );
     if ("failure" in answer) {
-      fresh.stop();
+      void fresh.stop();
       throw revived(answer.failure);
     }
     fresh.special = answer.special;
@@ -57,7 +57,7 @@ export function startTokenizer(files: TokenizerFiles, options: TokenizerOptions)
     thread.ask(texts);
     const answer = await thread.answer<Encoded>(
       ENCODE_MS + characters * ENCODE_MS_PER_CHARACTER,
-      (time) => `a pattern did not finish on this text of ${characters} characters within ${time}`,
+      (time) => `a pattern did not finish on this text of ${characters} characters within ${time}; give a shorter text`,
       signal,
     );
     if ("failure" in answer) throw revived(answer.failure);
@@ -157,7 +157,7 @@ function revived({ code, message, origin }: Failure): JanusError {
 }
 
 function unfinished(what: string): JanusError {
-  return new JanusError("E_CONFIG", `tokenizer.json: ${what}; use the file the model was published with`);
+  return new JanusError("E_CONFIG", `tokenizer.json: ${what}, or use the file the model was published with`);
 }
 
 function gone(): JanusError {

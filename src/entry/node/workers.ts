@@ -15,7 +15,8 @@ export function startComputeWorker(program: URL = new URL("./compute-worker.js",
     },
     onMessage(listener) {
       worker.on("message", (message) => {
-        worker.unref();
+        // A last message may arrive while the worker is being ended, which terminate() waits for.
+        if (!ended) worker.unref();
         listener(message);
       });
     },

@@ -11,7 +11,7 @@ import { variantOf } from "#dist/wasm/variants.js";
 import { recordedFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { assertSameBits, random } from "../../support/numbers.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 
 const test = suite("entry/engine");
@@ -25,7 +25,7 @@ async function withEngine(threads: number, work: (engine: Engine) => Promise<voi
   if (!module) throw new Error("the plain variants run everywhere");
   const plan = planMemory(model, false, threads);
   const { startWorker } = host;
-  const engine = await Engine.start({ module, threads, config: model.config, plan, startWorker });
+  const engine = await Engine.start({ module, threads, config: model.config, plan, tile: "4x8", startWorker });
   try {
     await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
     await work(engine);
@@ -93,7 +93,7 @@ for (const threads of [1, 2, 3]) {
   test(`${threads} threads: what does not fit in memory is E_OOM, and the engine goes on`, () =>
     withEngine(threads, async (engine) => {
       const huge = { width: 60_000, height: 60_000, data: new Uint8Array(3) };
-      await rejects(engine.preprocess(huge), "E_OOM", /bytes needed, but a WebAssembly memory ends at/);
+      await refused(engine.preprocess(huge), "E_OOM", /bytes needed, but a WebAssembly memory ends at/);
       const controller = new AbortController();
       controller.abort("enough");
       assert.is(await rejection(engine.encode(random(3 * imageSize ** 2, 1), false, controller.signal)), "enough");
@@ -107,7 +107,7 @@ test("a disposed engine is E_DISPOSED", async () => {
     kept = engine;
   });
   if (!kept) throw new Error("there was an engine");
-  await rejects(kept.project(random(tokens * width, 1)), "E_DISPOSED", /disposed/);
+  await refused(kept.project(random(tokens * width, 1)), "E_DISPOSED", /disposed/);
 });
 
 test.run();

@@ -4,7 +4,7 @@ import { inspectModel } from "#dist/entry/inspect.js";
 import { nodeHost } from "#dist/entry/node/host.js";
 import { startModel } from "#dist/entry/start.js";
 import { golden } from "../../support/paths.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 import { watchedHost } from "../../support/watched-host.js";
 
@@ -52,7 +52,7 @@ test("headers and configuration alone are read, and the source is closed, also a
     `${watched.events}`,
   );
   const failing = watchedHost();
-  await rejects(inspectModel(failing, golden("cases")), "E_CONFIG", /config.json is missing/);
+  await refused(inspectModel(failing, golden("cases")), "E_CONFIG", /config.json: expected it in/);
   assert.is(failing.held().sources, 0);
   const controller = new AbortController();
   const aborting = watchedHost((event) => {

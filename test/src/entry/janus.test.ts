@@ -15,7 +15,7 @@ import { memorySource } from "../../support/fuse-checkpoint.js";
 import { ODD_TOWER } from "../../support/model-config.js";
 import { assertSameBits, random } from "../../support/numbers.js";
 import { golden, ROOT } from "../../support/paths.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { bytesOf } from "../../support/tensors.js";
 import { rejection, until, within } from "../../support/waiting.js";
 import { type WatchedHost, watchedHost } from "../../support/watched-host.js";
@@ -166,7 +166,7 @@ test("fuse takes the embeddings of all images or of those in use, and no other n
     assert.is(hex(await model.fuse({ ...masks, imageEmbeds: { ...all, dims: [3, tokens, dim] } })), expected);
     assert.is(hex(await model.fuse({ ...masks, imageEmbeds: used })), expected);
     const one = float32([1, tokens, dim]);
-    const error = await rejects(
+    const error = await refused(
       model.fuse({ ...masks, imageEmbeds: one }),
       "E_SHAPE",
       /must hold 3 images .* or the 2 it uses, got 1$/,
@@ -191,7 +191,7 @@ test("P17 tensors of another shape, length or type", () =>
     ];
     for (const wrong of [...odd, ...shapes.map((dims) => ({ ...pixels, dims })), float32([1, 3, S, S], random(5, 1))]) {
       const work = model.encode(wrong as Tensor<"float32">);
-      const error = await rejects(work, "E_SHAPE", /^encode: pixel_values must be float32 \[\*, .*3, 64, 64\], got /);
+      const error = await refused(work, "E_SHAPE", /^encode: pixel_values must be float32 \[\*, .*3, 64, 64\], got /);
       assert.is(error.origin, "input");
     }
     for (const dims of [
@@ -200,7 +200,7 @@ test("P17 tensors of another shape, length or type", () =>
       [1, P, D],
       [1, P, W, 1],
     ]) {
-      await rejects(model.project(float32(dims)), "E_SHAPE", /^project: image_features must be float32 \[\*, 16, 64\]/);
+      await refused(model.project(float32(dims)), "E_SHAPE", /^project: image_features must be float32 \[\*, 16, 64\]/);
     }
     const inputs = modelInputs(model, [1]);
     for (const dims of [
@@ -210,7 +210,7 @@ test("P17 tensors of another shape, length or type", () =>
       [1, 1, 3, S, 1],
     ]) {
       const work = model.prepareInputsEmbeds({ ...inputs, pixelValues: float32(dims) });
-      await rejects(work, "E_SHAPE", /^prepareInputsEmbeds: pixel_values must be float32 \[1, 1, 3, 64, 64\]/);
+      await refused(work, "E_SHAPE", /^prepareInputsEmbeds: pixel_values must be float32 \[1, 1, 3, 64, 64\]/);
     }
     const { imagesSeqMask, imagesEmbMask } = inputs;
     const good = { textEmbeds: float32([1, P + 1, D]), imageEmbeds: float32([1, P, D]), imagesSeqMask, imagesEmbMask };
@@ -218,7 +218,7 @@ test("P17 tensors of another shape, length or type", () =>
       [P + 1, D],
       [1, P + 1, D + 1],
     ]) {
-      await rejects(model.fuse({ ...good, textEmbeds: float32(dims) }), "E_SHAPE", /^fuse: text_embeds must be/);
+      await refused(model.fuse({ ...good, textEmbeds: float32(dims) }), "E_SHAPE", /^fuse: text_embeds must be/);
     }
     for (const dims of [
       [P, D],
@@ -226,7 +226,7 @@ test("P17 tensors of another shape, length or type", () =>
       [1, P - 1, D],
       [1, 1, 1, P, D],
     ]) {
-      await rejects(model.fuse({ ...good, imageEmbeds: float32(dims) }), "E_SHAPE", /^fuse: image_embeds must be/);
+      await refused(model.fuse({ ...good, imageEmbeds: float32(dims) }), "E_SHAPE", /^fuse: image_embeds must be/);
     }
     assert.equal((await model.fuse(good)).dims, [1, P + 1, D], "the good one is");
   }));
@@ -239,11 +239,11 @@ test("P18 NaN and infinity: refused by name and place, allowed where that is ask
       const at = (count: number, index: number): Float32Array<ArrayBuffer> =>
         random(count, 1).fill(bad, index, index + 1);
       const pixels = float32([1, 3, S, S], at(3 * S * S, 77));
-      await rejects(model.encode(pixels), "E_NUMERIC", /^encode: pixel_values must be finite, got \S+ at index 77$/);
-      await rejects(model.project(float32([1, P, W], at(P * W, 3))), "E_NUMERIC", /image_features .* at index 3$/);
+      await refused(model.encode(pixels), "E_NUMERIC", /^encode: pixel_values must be finite, got \S+ at index 77$/);
+      await refused(model.project(float32([1, P, W], at(P * W, 3))), "E_NUMERIC", /image_features .* at index 3$/);
       const second = at(6 * S * S, 3 * S * S + 5);
       const used = { ...inputs, pixelValues: float32([1, 2, 3, S, S], second) };
-      await rejects(model.prepareInputsEmbeds(used), "E_NUMERIC", /pixel_values must be finite, got \S+ at index/);
+      await refused(model.prepareInputsEmbeds(used), "E_NUMERIC", /pixel_values must be finite, got \S+ at index/);
       const unused = { ...inputs, pixelValues: float32([1, 2, 3, S, S], at(6 * S * S, 5)) };
       assert.ok((await model.prepareInputsEmbeds(unused)).inputsEmbeds.data.every(Number.isFinite));
 
@@ -251,7 +251,7 @@ test("P18 NaN and infinity: refused by name and place, allowed where that is ask
       const textEmbeds = float32([1, P + 1, D]);
       const imageEmbeds = float32([1, P, D], at(P * D, 9));
       const fusion = { textEmbeds, imageEmbeds, imagesSeqMask, imagesEmbMask };
-      await rejects(model.fuse(fusion), "E_NUMERIC", /^fuse: image_embeds must be finite, got \S+ at index 9$/);
+      await refused(model.fuse(fusion), "E_NUMERIC", /^fuse: image_embeds must be finite, got \S+ at index 9$/);
       assert.equal((await model.fuse(fusion, { allowNonFinite: true })).data[9], bad);
     }
   }));
@@ -277,7 +277,7 @@ test("P08-P11 masks and ids that do not fit are E_PROMPT before anything is comp
         /at most 16384 positions long \(max_position_embeddings\), got 16385/,
       ],
     ] as const) {
-      await rejects(model.prepareInputsEmbeds({ ...inputs, ...wrong } as ModelInputs), "E_PROMPT", message);
+      await refused(model.prepareInputsEmbeds({ ...inputs, ...wrong } as ModelInputs), "E_PROMPT", message);
     }
     assert.equal(host.events.slice(before), []);
   }));
@@ -401,7 +401,7 @@ test("NaN in a row of the token table: only prompts that use it are refused, and
   await withModel(
     async (model) => {
       const good = hex(await model.embedTokens(int64([1, 3], [6, 8, -1])));
-      await rejects(
+      await refused(
         model.embedTokens(int64([2, 2], [6, 7, 7, 1])),
         "E_NUMERIC",
         /^embedding tokens: expected finite numbers, got 1 NaN or infinite elements in the rows of language_model.model.embed/,
@@ -486,14 +486,14 @@ test("an error in one call is not the next one's", () =>
   withModel(async (model) => {
     const good = hex((await model.embed(REQUEST)).inputsEmbeds);
     const wrong = [
-      rejects(model.embed({ prompt: "<image_placeholder>" }), "E_PROMPT", /1 placeholder but 0 images/),
-      rejects(
+      refused(model.embed({ prompt: "<image_placeholder>" }), "E_PROMPT", /1 placeholder but 0 images/),
+      refused(
         model.embed({ prompt: "<image_placeholder>", images: [golden("fuse/cases.json")] }),
         "E_IMAGE",
         /cases.json/,
       ),
-      rejects(model.preprocess(golden("no-such.png")), "E_IO", /no-such.png/),
-      rejects(model.encode(float32([1])), "E_SHAPE", /encode/),
+      refused(model.preprocess(golden("no-such.png")), "E_IO", /no-such.png/),
+      refused(model.encode(float32([1])), "E_SHAPE", /encode/),
     ];
     const next = model.embed(REQUEST);
     await Promise.all(wrong);
@@ -694,7 +694,7 @@ for (const [checkpoint, what, tensor, element, bits] of BAD_WEIGHTS) {
   test(`a weight that is not finite (${what}) is E_NUMERIC and names its tensor alone`, async () => {
     const host = watchedHost();
     const files = withElement(recordedFiles(checkpoint), tensor, element, bits);
-    const error = await rejects(JanusModel.load(host, memorySource(files), TWO_THREADS), "E_NUMERIC", /in 1 tensors: /);
+    const error = await refused(JanusModel.load(host, memorySource(files), TWO_THREADS), "E_NUMERIC", /in 1 tensors: /);
     assert.ok(error.message.endsWith(`: ${tensor} (1)`), error.message);
     assert.equal(host.held(), { sources: 0, workers: 0, tokenizers: 0 });
   });
@@ -705,7 +705,7 @@ test("several of them are all named, with how many elements", async () => {
   for (const element of [0, 5, 63]) files = withElement(files, "aligner.layers.0.weight", element, 0x7fc00000);
   files = withElement(files, "vision_model.vision_tower.blocks.0.norm1.weight", 1, 0x7f800000);
   const load = JanusModel.load(nodeHost(), memorySource(files), TWO_THREADS);
-  await rejects(load, "E_NUMERIC", /2 tensors: .*blocks.0.norm1.weight \(1\), aligner.layers.0.weight \(3\)$/);
+  await refused(load, "E_NUMERIC", /2 tensors: .*blocks.0.norm1.weight \(1\), aligner.layers.0.weight \(3\)$/);
 });
 
 // ---- disposal
@@ -718,13 +718,13 @@ for (const [what, calls] of [
     const host = watchedHost();
     const model = await JanusModel.load(host, TINY, TWO_THREADS);
     const work = calls(model).map((call: Promise<unknown>) =>
-      rejects(within(PROMPT_MS, call, what), "E_DISPOSED", /disposed/),
+      refused(within(PROMPT_MS, call, what), "E_DISPOSED", /disposed/),
     );
     await until(() => host.events.some((event) => /tokenizer|run:encode/.test(event)), "it runs");
     await within(PROMPT_MS, model.dispose(), "dispose");
     await Promise.all(work);
     assert.equal(host.held(), { sources: 0, workers: 0, tokenizers: 0 });
-    for (const late of calls(model)) await rejects(late, "E_DISPOSED", /^this model was disposed of; load it again$/);
+    for (const late of calls(model)) await refused(late, "E_DISPOSED", /^this model was disposed of; load it again$/);
     await Promise.all([model.dispose(), model.dispose()]);
     assert.is(host.events.filter((event) => event === "close").length, 1, "closed once");
     assert.is(host.events.filter((event) => event === "dispose").length, 1);
@@ -741,7 +741,7 @@ for (const when of EMBED_EVENTS) {
     });
     model = await JanusModel.load(host, TINY, TWO_THREADS);
     const call = within(PROMPT_MS, model.embed(REQUEST), "embed");
-    await rejects(call, "E_DISPOSED", /disposed/);
+    await refused(call, "E_DISPOSED", /disposed/);
     await within(PROMPT_MS, disposed ?? Promise.reject(new Error("it was not disposed of")), "dispose");
     assert.equal(host.held(), { sources: 0, workers: 0, tokenizers: 0 });
   });
@@ -755,7 +755,7 @@ test("dispose does not wait for a picture that takes long to decode", async () =
       new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
   };
   const model = await JanusModel.load(host, TINY, TWO_THREADS);
-  const call = rejects(model.preprocess(CHINA), "E_DISPOSED", /disposed/);
+  const call = refused(model.preprocess(CHINA), "E_DISPOSED", /disposed/);
   await new Promise((resolve) => setTimeout(resolve, 10));
   await within(PROMPT_MS, model.dispose(), "dispose");
   await call;
@@ -792,7 +792,7 @@ test("a worker that dies ends the call and the model, not the process", async ()
   const error = (await rejection(within(PROMPT_MS, call, "encode"))) as JanusError;
   assert.is(error.code, "E_INTERNAL", error.message);
   assert.match(error.message, /load the model again$/);
-  await rejects(model.embedTokens(int64([1, 1], [1])), "E_INTERNAL", /load the model again$/);
+  await refused(model.embedTokens(int64([1, 1], [1])), "E_INTERNAL", /load the model again$/);
   await within(PROMPT_MS, model.dispose(), "dispose");
   assert.equal(host.held(), { sources: 0, workers: 0, tokenizers: 0 });
 });

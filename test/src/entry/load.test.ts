@@ -1,11 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { keptDType, openModel, planMemory, readFile } from "#dist/entry/load.js";
+import { keptDType, openModel, planMemory } from "#dist/entry/load.js";
 import { STORAGE } from "#dist/wasm/abi.js";
 import { recordedFiles, withJson, withoutFile } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
-import { rejects } from "../../support/rejection.js";
-import { rejection } from "../../support/waiting.js";
+import { refused } from "../../support/refusal.js";
 
 const test = suite("entry/load");
 
@@ -41,17 +40,17 @@ test("wide keeps every matrix in f32, and widens those that are stored otherwise
 });
 
 test("a checkpoint without config.json, or without a token table", async () => {
-  await rejects(
+  await refused(
     openModel(memorySource(withoutFile(ORIGINAL, "config.json"))),
     "E_CONFIG",
-    /^memory: config.json is missing/,
+    /^reading config.json: expected it in "memory", found none/,
   );
-  await rejects(openModel(memorySource(withoutFile(ORIGINAL, "model.safetensors"))), "E_IO", /memory/);
+  await refused(openModel(memorySource(withoutFile(ORIGINAL, "model.safetensors"))), "E_IO", /memory/);
   const renamed = Buffer.from(ORIGINAL["model.safetensors"]!)
     .toString("latin1")
     .replace("embed_tokens", "embed_tocens");
   const files = { ...ORIGINAL, "model.safetensors": Buffer.from(renamed, "latin1") };
-  await rejects(openModel(memorySource(files)), "E_FORMAT", /missing: language_model.model.embed_tokens.weight/);
+  await refused(openModel(memorySource(files)), "E_FORMAT", /missing: language_model.model.embed_tokens.weight/);
 });
 
 test("a configuration file that is far too large is not read", async () => {
@@ -66,10 +65,10 @@ test("a configuration file that is far too large is not read", async () => {
         return source.read(file, offset, length);
       },
     };
-    await rejects(
+    await refused(
       openModel(large),
       "E_CONFIG",
-      new RegExp(`^memory: ${path} has 4194305 bytes, more than the 4194304`),
+      new RegExp(`^reading ${path}: expected at most 4194304 bytes, found 4194305`),
     );
     assert.not.ok(reads.includes(path));
   }
@@ -80,30 +79,7 @@ test("configuration and weights that do not belong together", async () => {
     (config["vision_config"] as { params: { width: number } }).params.width = 128;
     (config["aligner_config"] as { params: { input_dim: number } }).params.input_dim = 128;
   });
-  await rejects(openModel(memorySource(files)), "E_CONFIG", /not of the shape that config.json implies/);
-});
-
-test("a file is read whole, one that is not there is undefined, the signal is handed on", async () => {
-  const source = memorySource({ "a.json": new Uint8Array([1, 2, 3]), "empty.json": new Uint8Array(0) });
-  assert.equal(await readFile(source, "a.json", 3), new Uint8Array([1, 2, 3]));
-  assert.equal(await readFile(source, "empty.json", 3), new Uint8Array(0));
-  assert.is(await readFile(source, "b.json", 3), undefined);
-  await rejects(readFile(source, "a.json", 2), "E_CONFIG", /a.json has 3 bytes, more than the 2/);
-  const seen: unknown[] = [];
-  const { signal } = new AbortController();
-  const watching = {
-    ...source,
-    size: async (_: string, given?: AbortSignal) => {
-      seen.push(given);
-      return 1;
-    },
-    read: async (_: string, _offset: number, _length: number, given?: AbortSignal) => {
-      seen.push(given);
-      throw new Error("broken");
-    },
-  };
-  assert.match(String(await rejection(readFile(watching, "a.json", 3, signal))), "broken");
-  assert.equal(seen, [signal, signal]);
+  await refused(openModel(memorySource(files)), "E_CONFIG", /not of the shape that config.json implies/);
 });
 
 test.run();

@@ -5,7 +5,7 @@ import { type EmbedRequest, Preparer } from "#dist/entry/prepare.js";
 import { type Files, recordedFiles, withoutFile } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { golden } from "../../support/paths.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 import { type WatchedHost, watchedHost } from "../../support/watched-host.js";
 
@@ -68,14 +68,14 @@ test("P16 an empty list is a batch of none", () =>
 test("P20 far too many images are refused before anything is decoded", () =>
   withPreparer(async (preparer, host) => {
     const request = { prompt: "<image_placeholder>".repeat(1024), images: Array(1024).fill(golden("no-such.png")) };
-    await rejects(preparer.prepare(request), "E_PROMPT", /the model takes at most 16384/);
+    await refused(preparer.prepare(request), "E_PROMPT", /the model takes at most 16384/);
     assert.not.ok(host.events.includes("decode"));
   }));
 
 test("the tokenizer starts with the first prompt, once, and is found again after an error", () =>
   withPreparer(async (preparer, host) => {
     assert.not.ok(host.events.includes("read:tokenizer.json"));
-    await rejects(preparer.prepare({ prompt: "<image_placeholder>" }), "E_PROMPT", /1 placeholder but 0 images/);
+    await refused(preparer.prepare({ prompt: "<image_placeholder>" }), "E_PROMPT", /1 placeholder but 0 images/);
     await preparer.prepare({ prompt: "a" });
     await preparer.prepare({ prompt: "b" });
     assert.is(host.events.filter((event) => event === "read:tokenizer.json").length, 1);
@@ -86,7 +86,7 @@ test("without tokenizer.json a prompt is E_CONFIG, every time", () =>
   withPreparer(
     async (preparer) => {
       for (let time = 0; time < 2; time++) {
-        await rejects(
+        await refused(
           preparer.prepare({ prompt: "a" }),
           "E_CONFIG",
           /^memory: tokenizer.json is missing; a prompt needs it/,

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Queue } from "#dist/entry/queue.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 
 const test = suite("entry/queue");
@@ -124,8 +124,8 @@ test("closing stops what runs, refuses what waits and what comes, all E_DISPOSED
   const calls = [queue.run(first.run), queue.run(second.run, signal), queue.run(second.run)];
   await soon();
   queue.close();
-  for (const call of calls) await rejects(call, "E_DISPOSED", /disposed of; load it again$/);
-  await rejects(queue.run(second.run), "E_DISPOSED", /disposed/);
+  for (const call of calls) await refused(call, "E_DISPOSED", /disposed of; load it again$/);
+  await refused(queue.run(second.run), "E_DISPOSED", /disposed/);
   await queue.idle();
   assert.is(first.signal()?.aborted, true);
   assert.is(second.begun(), 0);

@@ -5,13 +5,12 @@ import type { Engine } from "#dist/entry/engine.js";
 import type { OpenModel } from "#dist/entry/load.js";
 import { openModel } from "#dist/entry/load.js";
 import type { GatherInput, GatherOwn, ScatterInput, ScatterOwn } from "#dist/entry/programs.js";
-import { checkFinite, checkFloats, embedTokenIds, fuseRows, stack, zeros } from "#dist/entry/stages.js";
+import { embedTokenIds, fuseRows } from "#dist/entry/stages.js";
 import type { Tensor } from "#dist/tensor.js";
 import { towerFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { ODD_TOWER } from "../../support/model-config.js";
 import { assertSameBits, random } from "../../support/numbers.js";
-import { refusedNow } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 
 const test = suite("entry/stages");
@@ -132,66 +131,6 @@ test("nothing to fuse is a copy", async () => {
   const fused = await fuseRows(engine, text, new Float32Array(0), none, TOKENS);
   assert.equal([fused, chunks], [text, []]);
   assert.is.not(fused.data.buffer, text.data.buffer);
-});
-
-test("what no host can hold is E_OOM by name, zeros are zeros", () => {
-  assert.equal(zeros("x", [2, 0, 3]), { type: "float32", dims: [2, 0, 3], data: new Float32Array(0) });
-  assert.equal([...zeros("x", [1, 3]).data], [0, 0, 0]);
-  for (const dims of [
-    [2 ** 20, 2 ** 20],
-    [2 ** 40, 2 ** 40],
-    [2 ** 31, 1, 3, 384, 384],
-  ]) {
-    refusedNow(
-      () => zeros("pixel_values", dims),
-      "E_OOM",
-      /^allocating pixel_values: expected memory for float32 \[\d/,
-    );
-  }
-});
-
-test("parts are stacked in order", () => {
-  const parts = [Float32Array.from([1, 2]), Float32Array.from([3, 4])];
-  assert.equal(stack("x", parts, [2, 2]), { type: "float32", dims: [2, 2], data: Float32Array.from([1, 2, 3, 4]) });
-  assert.is(stack("x", [], [0, 2]).data.length, 0);
-});
-
-test("shapes: a null matches any size, everything else must be as said", () => {
-  const tensor = (dims: readonly number[], data = new Float32Array(6)): Tensor<"float32"> => ({
-    type: "float32",
-    dims,
-    data,
-  });
-  assert.not.throws(() => checkFloats("run", "x", tensor([2, 3]), [null, 3]));
-  assert.not.throws(() => checkFloats("run", "x", tensor([0, 3], new Float32Array(0)), [null, 3]));
-  for (const [wrong, message] of [
-    [tensor([3, 2]), /^run: x must be float32 \[\*, 3\], got float32 \[3, 2\]$/],
-    [tensor([6]), /got float32 \[6\]$/],
-    [tensor([2, 3], new Float32Array(7)), /got float32 data of 7 elements$/],
-    [tensor([-2, 3]), /got float32 data of 6 elements$/],
-    [{ ...tensor([2, 3]), type: "int64" }, /got int64 data of 6 elements$/],
-    [undefined, /got undefined \[\]$/],
-  ] as const) {
-    refusedNow(() => checkFloats("run", "x", wrong as Tensor<"float32">, [null, 3]), "E_SHAPE", message);
-  }
-});
-
-test("finite numbers: every one is looked at", () => {
-  assert.not.throws(() => checkFinite("run", "x", Float32Array.from([0, -0, 3.4e38, 1e-45])));
-  assert.not.throws(() => checkFinite("run", "x", new Float32Array(0)));
-  for (const [bad, at] of [
-    [Number.NaN, 0],
-    [Number.POSITIVE_INFINITY, 7],
-    [Number.NEGATIVE_INFINITY, 99],
-  ] as const) {
-    const data = random(100, 1);
-    data[at] = bad;
-    refusedNow(
-      () => checkFinite("run", "x", data),
-      "E_NUMERIC",
-      new RegExp(`^run: x must be finite, got ${bad} at index ${at}$`),
-    );
-  }
 });
 
 test.run();

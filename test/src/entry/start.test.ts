@@ -7,7 +7,7 @@ import { recordedFiles, withJson } from "../../support/checkpoint-files.js";
 import { RELAXED_EXPECTED } from "../../support/engine.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { golden } from "../../support/paths.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 import { watchedHost } from "../../support/watched-host.js";
 
@@ -70,8 +70,8 @@ test("progress: initiate, ever more of the total, done, ready", async () => {
 
 test("a bad option is refused before anything is opened", async () => {
   const host = watchedHost();
-  await rejects(startModel(host, TINY, { threads: 0 }), "E_USAGE", /threads/);
-  await rejects(startModel(host, TINY, { dtype: "int8" }), "E_UNSUPPORTED", /int8/);
+  await refused(startModel(host, TINY, { threads: 0 }), "E_USAGE", /threads/);
+  await refused(startModel(host, TINY, { dtype: "int8" }), "E_UNSUPPORTED", /int8/);
   assert.equal(host.events, []);
 });
 
@@ -96,7 +96,7 @@ for (const [what, model, options, code] of [
 ] as const) {
   test(`${what}: ${code}, and nothing is left`, async () => {
     const host = watchedHost();
-    await rejects(startModel(host, model, options as LoadOptions), code, /./);
+    await refused(startModel(host, model, options as LoadOptions), code, /./);
     assert.equal(host.held(), NOTHING);
     assert.not.ok(host.events.includes("start"), "no worker was started");
   });
@@ -105,7 +105,7 @@ for (const [what, model, options, code] of [
 test("an engine that does not run the variant: nothing is left", async () => {
   const host = watchedHost();
   const broken = { ...host, binary: async () => new Uint8Array(8) };
-  await rejects(startModel(broken, TINY, { variant: "simd", threads: 2 }), "E_UNSUPPORTED", /cannot run/);
+  await refused(startModel(broken, TINY, { variant: "simd", threads: 2 }), "E_UNSUPPORTED", /cannot run/);
   assert.equal(host.held(), NOTHING);
 });
 

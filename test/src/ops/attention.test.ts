@@ -108,7 +108,7 @@ test("workers share heads and blocks of rows, with a poll before each", () => {
       ).filter(({ kernel }) => kernel === "attention");
       calls.forEach(({ args, polls }, call) => {
         const head = args[1]! / 4 / s.headWidth;
-        const [rowBegin = 0, rowEnd = 0] = args.slice(-2);
+        const [rowBegin = 0, rowEnd = 0] = args.slice(-3);
         for (let r = rowBegin; r < rowEnd; r++) seen[head * s.tokens + r]!++;
         assert.ok(attentionScratchBytes(rowEnd - rowBegin, s.tokens) <= attentionScratch(s));
         assert.ok(polls > call);

@@ -6,8 +6,8 @@ import { batchify, expand, type TokenBatch } from "#dist/text/batch.js";
 import type { Message } from "#dist/text/conversation.js";
 import { renderRequests } from "#dist/text/request.js";
 import { createTokenizer, type SpecialTokens } from "#dist/text/tokenizer.js";
-import { throwsJanus } from "../../support/janus-error.js";
 import { golden } from "../../support/paths.js";
+import { refusedNow } from "../../support/refusal.js";
 import { tokenizerFiles } from "../../support/tokenizer-files.js";
 
 interface Case {
@@ -71,7 +71,7 @@ for (const { name, checkpoint, equivalent_checkpoints, rows } of processed) {
       const requests = rows.map(({ conversation, prompt, images }) =>
         conversation === undefined ? { prompt, images } : { conversation },
       );
-      const prompts = renderRequests(requests, { family: "janus", ...special });
+      const prompts = renderRequests(requests, special);
       assert.equal(
         prompts.map(({ prompt }) => prompt),
         rows.map(({ rendered }) => rendered),
@@ -139,7 +139,7 @@ test("P01 a row of text, or of nothing, still has room for one image", () => {
 });
 
 test("P02 images without a placeholder are refused with both counts", () => {
-  throwsJanus(
+  refusedNow(
     () => batchify([{ ids: [1, 5], images: 2 }], SPECIAL, OPTIONS),
     "E_PROMPT",
     /^row 0: 0 placeholders but 2 images/,
@@ -148,12 +148,12 @@ test("P02 images without a placeholder are refused with both counts", () => {
 
 test("P03 more or fewer placeholders than images are refused with both counts and the row", () => {
   const fine = { ids: [9], images: 1 };
-  throwsJanus(
+  refusedNow(
     () => batchify([fine, { ids: [9, 9], images: 1 }], SPECIAL, OPTIONS),
     "E_PROMPT",
     /^row 1: 2 placeholders but 1 image/,
   );
-  throwsJanus(
+  refusedNow(
     () => batchify([{ ids: [9], images: 2 }, fine], SPECIAL, OPTIONS),
     "E_PROMPT",
     /^row 0: 1 placeholder but 2 images/,
@@ -163,15 +163,15 @@ test("P03 more or fewer placeholders than images are refused with both counts an
     { ids: [9, 9], images: 1 },
     { ids: [9], images: 2 },
   ];
-  throwsJanus(() => batchify(crossed, SPECIAL, OPTIONS), "E_PROMPT", /^row 0: 2 placeholders but 1 image/);
+  refusedNow(() => batchify(crossed, SPECIAL, OPTIONS), "E_PROMPT", /^row 0: 2 placeholders but 1 image/);
 });
 
 test("P04 a placeholder typed by a user counts, and is refused without its image", () => {
   const { special, encode } = createTokenizer(tokenizerFiles("tiny-orig-safetensors"), { vocabRows: 1024 });
   const requests = [{ question: "what does <image_placeholder> mean?", images: ["a"] }];
-  const rows = renderRequests(requests, { family: "janus", ...special });
+  const rows = renderRequests(requests, special);
   const tokens = rows.map(({ prompt, images }) => ({ ids: encode(prompt), images: images.length }));
-  throwsJanus(
+  refusedNow(
     () => batchify(tokens, special, OPTIONS),
     "E_PROMPT",
     /^row 0: 2 placeholders but 1 image; .*<image_placeholder>/,
@@ -180,8 +180,8 @@ test("P04 a placeholder typed by a user counts, and is refused without its image
 
 test("P05 a sequence longer than the model takes is refused with both figures", () => {
   const row = (length: number) => [{ ids: new Array<number>(length).fill(5), images: 0 }];
-  throwsJanus(() => batchify(row(1_000_000), SPECIAL, OPTIONS), "E_PROMPT", /1000000 positions/, /at most 16384/);
-  throwsJanus(() => batchify(row(16385), SPECIAL, OPTIONS), "E_PROMPT", /16385 positions/);
+  refusedNow(() => batchify(row(1_000_000), SPECIAL, OPTIONS), "E_PROMPT", /1000000 positions/, /at most 16384/);
+  refusedNow(() => batchify(row(16385), SPECIAL, OPTIONS), "E_PROMPT", /16385 positions/);
   assert.equal(batchify(row(16384), SPECIAL, OPTIONS).inputIds.dims, [1, 16384]);
 });
 
@@ -192,13 +192,13 @@ test("P13 begin and end of image count as positions", () => {
     { ids: [...new Array<number>(28).fill(9), ...new Array<number>(text).fill(5)], images: 28 },
   ];
   assert.equal(batchify(row(200), SPECIAL, options).inputIds.dims, [1, 16384]);
-  throwsJanus(() => batchify(row(201), SPECIAL, options), "E_PROMPT", /16385 positions, of which 16184 for 28 images/);
+  refusedNow(() => batchify(row(201), SPECIAL, options), "E_PROMPT", /16385 positions, of which 16184 for 28 images/);
 });
 
 test("P13 a prompt that already holds expanded placeholders is counted as it stands", () => {
   for (const count of [575, 577]) {
     const row = { ids: new Array<number>(count).fill(9), images: 1 };
-    throwsJanus(() => batchify([row], SPECIAL, OPTIONS), "E_PROMPT", new RegExp(`${count} placeholders but 1 image`));
+    refusedNow(() => batchify([row], SPECIAL, OPTIONS), "E_PROMPT", new RegExp(`${count} placeholders but 1 image`));
   }
 });
 
@@ -228,8 +228,8 @@ test("P16 no rows are a batch of none", () => {
 test("P20 512 images in one prompt are refused before anything is expanded", () => {
   const row = { ids: new Array<number>(512).fill(9), images: 512 };
   const options = { tokensPerImage: 2 ** 40, maxPositions: 16384 };
-  throwsJanus(() => batchify([row], SPECIAL, options), "E_PROMPT", /512 images/, /at most 16384/);
-  throwsJanus(
+  refusedNow(() => batchify([row], SPECIAL, options), "E_PROMPT", /512 images/, /at most 16384/);
+  refusedNow(
     () => batchify([row], SPECIAL, { tokensPerImage: 576, maxPositions: 16384 }),
     "E_PROMPT",
     /295936 positions/,
@@ -239,7 +239,7 @@ test("P20 512 images in one prompt are refused before anything is expanded", () 
 test("a batch that cannot be allocated is E_OOM with its bytes", () => {
   const row = { ids: [], images: 0 };
   const options = { tokensPerImage: 2 ** 52, maxPositions: 16384 };
-  throwsJanus(() => batchify([row], SPECIAL, options), "E_OOM", /4503599627370496 bytes/);
+  refusedNow(() => batchify([row], SPECIAL, options), "E_OOM", /4503599627370496 bytes/);
 });
 
 test.run();

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BUILTIN_SYSTEM_PROMPT, type Message, renderConversation, strip } from "#dist/text/conversation.js";
-import { throwsJanus } from "../../support/janus-error.js";
 import { golden } from "../../support/paths.js";
+import { refusedNow } from "../../support/refusal.js";
 
 interface Templates {
   builtin_system_prompt: string;
@@ -65,7 +65,7 @@ test("a conversation of no messages is the system prompt", () => {
 
 test("another format is refused, naming it", () => {
   for (const format of ["llama2", "alignment", "", "__proto__"]) {
-    throwsJanus(() => renderConversation([], format, ""), "E_UNSUPPORTED", /processor_config\.json/, /sft_format/);
+    refusedNow(() => renderConversation([], format, ""), "E_UNSUPPORTED", /processor_config\.json/, /sft_format/);
   }
 });
 

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createTokenizer, type Tokenizer, type TokenizerFiles } from "#dist/text/tokenizer.js";
-import { throwsJanus } from "../../support/janus-error.js";
 import { golden } from "../../support/paths.js";
+import { refusedNow } from "../../support/refusal.js";
 import { bytes, editedFiles, TOKENIZERS, tokenizerFiles } from "../../support/tokenizer-files.js";
 
 interface Recorded {
@@ -104,7 +104,7 @@ test("image_tag of processor_config.json goes before image_token", () => {
   const tokenizer = createTokenizer(files, { vocabRows: ROWS, imageTag: "<picture>" });
   assert.is(tokenizer.special.placeholder, 609);
   assert.equal(tokenizer.encode("<picture><|ref|>").slice(1), [609, 603]);
-  throwsJanus(() => createTokenizer(files, { vocabRows: ROWS, imageTag: "" }), "E_CONFIG", /image_tag/);
+  refusedNow(() => createTokenizer(files, { vocabRows: ROWS, imageTag: "" }), "E_CONFIG", /image_tag/);
 });
 
 test("the pad token is Janus', else pad_token, else EOS", () => {
@@ -120,7 +120,7 @@ test("the pad token is Janus', else pad_token, else EOS", () => {
   assert.is(withoutPad({ pad_token: "a" }), 64);
   assert.is(withoutPad({ pad_token: null }), 601);
   assert.is(withoutPad({ pad_token: "no such token" }), 601);
-  throwsJanus(() => withoutPad({ eos_token: "no such token" }), "E_CONFIG", /tokenizer\.json/, /pads/);
+  refusedNow(() => withoutPad({ eos_token: "no such token" }), "E_CONFIG", /tokenizer\.json/, /pads/);
 });
 
 test("P06 lone surrogates, NUL, right-to-left and joiners have ids", () => {
@@ -159,8 +159,21 @@ test("C12 missing begin or end of image is refused, naming file and token", () =
     const files = editedFiles(PRESENT, ({ added_tokens }) => {
       added_tokens.find(({ content }) => content === token)!.content = "<other>";
     });
-    throwsJanus(() => make(files), "E_CONFIG", /tokenizer\.json/, new RegExp(token));
+    refusedNow(() => make(files), "E_CONFIG", /tokenizer\.json/, new RegExp(token));
   }
+});
+
+test("without a generator and without image marks it is DeepSeek-VL's, whose prompts are not rendered", () => {
+  const files = editedFiles(PRESENT, ({ added_tokens }) => {
+    for (const token of added_tokens) token.content = token.content.replace(/^<(begin|end)_of_image>$/, "<$1>");
+  });
+  const make = (generates: boolean) => () => createTokenizer(files, { vocabRows: ROWS, generates });
+  refusedNow(make(false), "E_UNSUPPORTED", /DeepSeek-VL/, /input_ids/);
+  refusedNow(make(true), "E_CONFIG", /begin_of_image/);
+  assert.is(
+    createTokenizer(tokenizerFiles(PRESENT), { vocabRows: ROWS, generates: false }).special.imageTag,
+    "<image_placeholder>",
+  );
 });
 
 test("a missing BOS is refused only where it would be added", () => {
@@ -170,13 +183,23 @@ test("a missing BOS is refused only where it would be added", () => {
       () => {},
       (config) => Object.assign(config, { bos_token: "<s>", add_bos_token: addBos }),
     );
-  throwsJanus(() => make(files(true)), "E_CONFIG", /"<s>"/, /add_bos_token/);
+  refusedNow(() => make(files(true)), "E_CONFIG", /"<s>"/, /add_bos_token/);
   assert.is(make(files(false)).special.bos, undefined);
 });
 
 test("C13 a placeholder behind the rows of the table is refused, with both figures", () => {
-  throwsJanus(() => make(tokenizerFiles(PRESENT), 608), "E_CONFIG", /<image_placeholder>/, /608.*608 rows/);
-  throwsJanus(() => make(tokenizerFiles(APPENDED), 588), "E_CONFIG", /<image_placeholder>/, /588.*588 rows/);
+  refusedNow(
+    () => make(tokenizerFiles(PRESENT), 608),
+    "E_CONFIG",
+    /<image_placeholder>/,
+    /below the 608 rows .* got 608/,
+  );
+  refusedNow(
+    () => make(tokenizerFiles(APPENDED), 588),
+    "E_CONFIG",
+    /<image_placeholder>/,
+    /below the 588 rows .* got 588/,
+  );
   assert.is(make(tokenizerFiles(PRESENT), 609).special.placeholder, 608);
 });
 
@@ -244,31 +267,31 @@ test("a flag or a token of the wrong type is refused, naming file and key", () =
     [{ boi_token: ["x"] }, /boi_token must be an object, got a list/],
   ];
   for (const [config, pattern] of configs) {
-    throwsJanus(() => make({ ...tokenizerFiles(PRESENT), tokenizerConfig: bytes(config) }), "E_CONFIG", pattern);
+    refusedNow(() => make({ ...tokenizerFiles(PRESENT), tokenizerConfig: bytes(config) }), "E_CONFIG", pattern);
   }
 });
 
 test("files that are not JSON objects are refused, naming the file", () => {
   for (const content of ["", "{", "[]", "3", "null", '"x"', "\u0000"]) {
     const data = bytes(content);
-    throwsJanus(() => make({ tokenizerJson: data }), "E_CONFIG", /^tokenizer\.json/);
-    throwsJanus(
+    refusedNow(() => make({ tokenizerJson: data }), "E_CONFIG", /^tokenizer\.json/);
+    refusedNow(
       () => make({ ...tokenizerFiles(PRESENT), tokenizerConfig: data }),
       "E_CONFIG",
       /^tokenizer_config\.json/,
     );
-    throwsJanus(
+    refusedNow(
       () => make({ ...tokenizerFiles(PRESENT), specialTokensMap: data }),
       "E_CONFIG",
       /^special_tokens_map\.json/,
     );
   }
-  throwsJanus(() => make({ tokenizerJson: new Uint8Array([0x22, 0xff, 0x22]) }), "E_CONFIG", /UTF-8/);
+  refusedNow(() => make({ tokenizerJson: new Uint8Array([0x22, 0xff, 0x22]) }), "E_CONFIG", /UTF-8/);
 });
 
 test("C18 a file above 64 MB is refused by its size", () => {
   const large = new Uint8Array(100 * 1024 * 1024);
-  throwsJanus(() => make({ tokenizerJson: large }), "E_CONFIG", /tokenizer\.json/, /67108864/, /104857600/);
+  refusedNow(() => make({ tokenizerJson: large }), "E_CONFIG", /tokenizer\.json/, /67108864/, /104857600/);
 });
 
 test("a pattern that JavaScript cannot compile is refused", () => {
@@ -277,7 +300,7 @@ test("a pattern that JavaScript cannot compile is refused", () => {
       { type: "Split", pattern: { Regex: "(unclosed" }, behavior: "Isolated", invert: false },
     ];
   });
-  throwsJanus(() => make(files), "E_CONFIG", /tokenizer\.json/);
+  refusedNow(() => make(files), "E_CONFIG", /tokenizer\.json/);
 });
 
 test.run();

@@ -11,7 +11,7 @@ import type { FromWorker, ToWorker, WorkerHandle } from "#dist/threads/protocol.
 import { ARENA_BASE } from "#dist/wasm/abi.js";
 import { ROOT } from "../../support/paths.js";
 import { type PoolSetup, WORDS, WORDS_AT } from "../../support/pool-words.js";
-import { rejects } from "../../support/rejection.js";
+import { refused } from "../../support/refusal.js";
 import { rejection, until, within } from "../../support/waiting.js";
 
 const test = suite("threads/pool");
@@ -60,7 +60,7 @@ async function checkUsable({ pool, run }: Running): Promise<void> {
 }
 
 async function checkLost({ run }: Running, code: "E_INTERNAL" | "E_DISPOSED", message: RegExp): Promise<void> {
-  await rejects(run("nothing"), code, message);
+  await refused(run("nothing"), code, message);
 }
 
 for (const count of COUNTS) {
@@ -109,7 +109,7 @@ for (const count of COUNTS) {
     test(title(`an error in worker ${index} lets the others go and leaves the pool usable`), () =>
       withPool(count, async (running) => {
         for (let time = 0; time < 3; time++) {
-          const error = await rejects(running.run("refuse", { index }), "E_NUMERIC", /^packing: expected a number/);
+          const error = await refused(running.run("refuse", { index }), "E_NUMERIC", /^packing: expected a number/);
           assert.is(error.origin, "model");
           assert.match(error.stack ?? "", "pool-worker");
           await checkUsable(running);
@@ -125,7 +125,7 @@ for (const count of COUNTS) {
     ] as const) {
       test(title(`${fault} in worker ${index} is prompt and the end of the pool`), () =>
         withPool(count, async (running) => {
-          await rejects(running.run(fault, { index }), "E_INTERNAL", message);
+          await refused(running.run(fault, { index }), "E_INTERNAL", message);
           await checkLost(running, "E_INTERNAL", message);
         }),
       );
@@ -139,7 +139,7 @@ for (const count of COUNTS) {
           const work = running.run("deaf", { index }, { signal: controller.signal });
           await until(() => Atomics.load(running.words, WORDS.entered) === count, "all are inside");
           controller.abort();
-          await rejects(work, "E_INTERNAL", /^a worker did not leave deaf when stopped; load the model again$/);
+          await refused(work, "E_INTERNAL", /^a worker did not leave deaf when stopped; load the model again$/);
           await checkLost(running, "E_INTERNAL", /did not leave deaf/);
         },
         50,
@@ -149,14 +149,14 @@ for (const count of COUNTS) {
 
   test(title("an error in every worker arrives once, the first one"), () =>
     withPool(count, async (running) => {
-      await rejects(running.run("refuseAll"), "E_OOM", /^growing: worker \d has no memory$/);
+      await refused(running.run("refuseAll"), "E_OOM", /^growing: worker \d has no memory$/);
       await checkUsable(running);
     }),
   );
 
   test(title("an answer that cannot be sent is the end of the pool"), () =>
     withPool(count, async (running) => {
-      await rejects(running.run("secret"), "E_INTERNAL", /could not be cloned; load the model again$/);
+      await refused(running.run("secret"), "E_INTERNAL", /could not be cloned; load the model again$/);
       await checkLost(running, "E_INTERNAL", /could not be cloned/);
     }),
   );
@@ -259,7 +259,7 @@ for (const count of COUNTS) {
 
   test(title("dispose while running: E_DISPOSED at once, for good, and twice is once"), () =>
     withPool(count, async (running) => {
-      const work = rejects(running.run("spin"), "E_DISPOSED", /disposed/);
+      const work = refused(running.run("spin"), "E_DISPOSED", /disposed/);
       await until(() => Atomics.load(running.words, WORDS.entered) === count, "all are inside");
       await within(PROMPT_MS, Promise.all([running.pool.dispose(), running.pool.dispose()]), "dispose");
       await work;
@@ -269,7 +269,7 @@ for (const count of COUNTS) {
 
   test(title("dispose ends even a worker that does not look at the stop"), () =>
     withPool(count, async (running) => {
-      const work = rejects(running.run("deaf", { index: 0 }), "E_DISPOSED", /disposed/);
+      const work = refused(running.run("deaf", { index: 0 }), "E_DISPOSED", /disposed/);
       await until(() => Atomics.load(running.words, WORDS.entered) === count, "all are inside");
       await within(PROMPT_MS, running.pool.dispose(), "dispose");
       await work;
@@ -283,7 +283,7 @@ for (const count of COUNTS) {
   ] as const) {
     test(title(`a last worker whose start ${how}: no pool, and no worker is left`), async () => {
       const start = started(count, undefined, { index: count - 1, how });
-      await rejects(within(10_000, start, "start"), code, message);
+      await refused(within(10_000, start, "start"), code, message);
     });
   }
 }
@@ -306,7 +306,7 @@ test("a program file that does not load is an end, promptly", async () => {
   const startWorker = (): WorkerHandle => startComputeWorker(new URL("./no-such-file.js", import.meta.url));
   const control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
   const start = Pool.start({ count: 2, startWorker, control, setup: {} });
-  await rejects(within(10_000, start, "start"), "E_INTERNAL", /^compute worker \d ended: .*no-such-file/);
+  await refused(within(10_000, start, "start"), "E_INTERNAL", /^compute worker \d ended: .*no-such-file/);
 });
 
 /** A worker that answers only when told to: for orders of events that threads give once in a thousand times. */

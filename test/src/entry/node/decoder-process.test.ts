@@ -19,8 +19,8 @@ class Program {
   readonly #frames: Frame[] = [];
   #wake = () => {};
 
-  constructor() {
-    this.process = spawn(process.execPath, [PROGRAM], { stdio: ["pipe", "ignore", "ignore", "pipe"] });
+  constructor(...nodeOptions: string[]) {
+    this.process = spawn(process.execPath, [...nodeOptions, PROGRAM], { stdio: ["pipe", "ignore", "ignore", "pipe"] });
     this.gone = new Promise((resolve) => this.process.once("exit", (status, signal) => resolve(signal ?? status)));
     const reader = new FrameReader(2 ** 28, (frame) => {
       this.#frames.push(frame);
@@ -36,7 +36,13 @@ class Program {
 
   async answer(bytes: Uint8Array): Promise<Frame> {
     this.send(bytes);
-    while (this.#frames.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (this.#frames.length === 0) {
+      const framed = new Promise<"frame">((resolve) => {
+        this.#wake = () => resolve("frame");
+      });
+      const cause = await Promise.race([framed, this.gone]);
+      if (cause !== "frame") throw new Error(`the program ended by ${cause} instead of answering`);
+    }
     return this.#frames.shift()!;
   }
 
@@ -92,6 +98,39 @@ test("Ctrl-C is left to the parent", async () => {
   program.process.kill("SIGINT");
   assert.is((await program.answer(picture)).kind, FRAME.pixels);
   await program.end();
+});
+
+/** A --import that makes `import "sharp"` give this module's text, or fail as if it were not installed. */
+function replacingSharp(text: string | undefined): string {
+  const url = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
+  const found =
+    text === undefined
+      ? "next('no-such-package', context)"
+      : `{ url: ${JSON.stringify(url(text))}, shortCircuit: true }`;
+  const hooks = `export const resolve = async (name, context, next) => (name === "sharp" ? ${found} : next(name, context));`;
+  return `--import=${url(`import { register } from "node:module"; register(${JSON.stringify(url(hooks))});`)}`;
+}
+
+test("a sharp before 0.35.4, or none, is no decoder", async () => {
+  const picture = readFileSync(golden("preprocess/images/size-1x1.png"));
+  const versioned = (version: string) =>
+    `const nothing = () => {}; export default { versions: { sharp: "${version}" }, block: nothing, unblock: nothing, cache: nothing, concurrency: nothing };`;
+  const modules: [text: string | undefined, kind: number, pattern: RegExp][] = [
+    [versioned("0.35.3"), FRAME.unusable, /^sharp 0\.35\.3 is installed, at least 0\.35\.4 is needed$/],
+    [versioned("0.34.9"), FRAME.unusable, /^sharp 0\.34\.9 is installed/],
+    [versioned("x"), FRAME.unusable, /^sharp x is installed/],
+    [undefined, FRAME.unusable, /Cannot find package/],
+    [versioned("0.35.4"), FRAME.refused, /not a function/],
+    [versioned("0.36.0"), FRAME.refused, /not a function/],
+    [versioned("1.0.0"), FRAME.refused, /not a function/],
+  ];
+  for (const [text, kind, pattern] of modules) {
+    const program = new Program(replacingSharp(text));
+    const frame = await program.answer(picture);
+    assert.is(frame.kind, kind, text);
+    assert.match(Buffer.from(frame.payload).toString(), pattern);
+    await program.end();
+  }
 });
 
 test.run();

@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
@@ -121,13 +120,22 @@ test("I33 a file that is deleted or replaced while it is read is read as it was"
   assert.is(await text(() => unlinkSync(path)), "second");
 });
 
-test("I33 a file that becomes a directory before it is opened", async ({ folder }) => {
-  const path = join(folder, "turned");
-  writeFileSync(path, "first");
-  const reading = readImageFile(path);
-  unlinkSync(path);
-  mkdirSync(path);
-  await refused(reading, "E_IMAGE", /got a directory/);
+test("I33 a file that becomes a directory or a FIFO before it is opened", async ({ folder }) => {
+  const becoming: [RegExp, (path: string) => void][] = [
+    [/got a directory/, (path) => symlinkSync(folder, path)],
+    [/got a named pipe/, (path) => execFileSync("mkfifo", [path])],
+  ];
+  for (const [pattern, make] of becoming) {
+    const path = join(folder, "turned");
+    const other = join(folder, "turning");
+    writeFileSync(path, "first");
+    make(other);
+    const reading = readImageFile(path);
+    // In one step: at no time is there nothing under the name.
+    renameSync(other, path);
+    await refused(reading, "E_IMAGE", pattern);
+    unlinkSync(path);
+  }
 });
 
 test("an abort is the signal's reason, before and between chunks", async ({ folder }) => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type OutputFile, writeDirectoryAtomically } from "#dist/entry/node/output-directory.js";
-import { rejects } from "../../../support/rejection.js";
+import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
 
 const test = suite("entry/node/output-directory");
@@ -27,10 +27,10 @@ test("L06: an existing folder, empty or not, is E_USAGE without force and replac
   inScratch(async (folder) => {
     const path = join(folder, "out");
     mkdirSync(path);
-    await rejects(writeDirectoryAtomically(path, files("x")), "E_USAGE", /exists.*--force/);
+    await refused(writeDirectoryAtomically(path, files("x")), "E_USAGE", /exists.*--force/);
     await writeDirectoryAtomically(path, [...files("x"), file("c.json", "c")], { force: true });
-    await rejects(writeDirectoryAtomically(path, files("y")), "E_USAGE", /exists.*--force/);
-    await rejects(writeDirectoryAtomically(path, files("y"), { force: true }), "E_USAGE", /"c\.json".*lose/);
+    await refused(writeDirectoryAtomically(path, files("y")), "E_USAGE", /exists.*--force/);
+    await refused(writeDirectoryAtomically(path, files("y"), { force: true }), "E_USAGE", /"c\.json".*lose/);
     assert.is(readFileSync(join(path, "a.json"), "utf8"), "x");
     await writeDirectoryAtomically(path, [...files("y"), file("c.json", "c")], { force: true });
     assert.is(readFileSync(join(path, "a.json"), "utf8"), "y");
@@ -42,14 +42,14 @@ test("force never removes folders that hold anything else, files or links", () =
     const path = join(folder, "out");
     mkdirSync(path);
     mkdirSync(join(path, "a.json"));
-    await rejects(writeDirectoryAtomically(path, files("x"), { force: true }), "E_USAGE", /"a\.json".*lose/);
+    await refused(writeDirectoryAtomically(path, files("x"), { force: true }), "E_USAGE", /"a\.json".*lose/);
     writeFileSync(join(folder, "file"), "file");
     symlinkSync("out", join(folder, "link"));
     for (const name of ["file", "link"]) {
-      await rejects(writeDirectoryAtomically(join(folder, name), files("x")), "E_USAGE", /exists/);
-      await rejects(writeDirectoryAtomically(join(folder, name), files("x"), { force: true }), "E_USAGE", /a file/);
+      await refused(writeDirectoryAtomically(join(folder, name), files("x")), "E_USAGE", /exists/);
+      await refused(writeDirectoryAtomically(join(folder, name), files("x"), { force: true }), "E_USAGE", /a file/);
     }
-    await rejects(writeDirectoryAtomically("", files("x"), { force: true }), "E_USAGE", /name a folder/);
+    await refused(writeDirectoryAtomically("", files("x"), { force: true }), "E_USAGE", /name a folder/);
     assert.equal(readdirSync(folder).sort(), ["file", "link", "out"]);
   }));
 
@@ -64,16 +64,16 @@ test("what appears while building survives", () =>
       })(),
     });
     const asFile = appearing(() => writeFileSync(path, "theirs"));
-    await rejects(writeDirectoryAtomically(path, [asFile]), "E_USAGE", /exists/);
+    await refused(writeDirectoryAtomically(path, [asFile]), "E_USAGE", /exists/);
     assert.is(readFileSync(path, "utf8"), "theirs");
     const other = join(folder, "other");
     const asFolder = appearing(() => {
       mkdirSync(other);
       writeFileSync(join(other, "theirs"), "");
     });
-    await rejects(writeDirectoryAtomically(other, [asFolder]), "E_USAGE", /exists/);
+    await refused(writeDirectoryAtomically(other, [asFolder]), "E_USAGE", /exists/);
     const forced = appearing(() => {});
-    await rejects(writeDirectoryAtomically(other, [forced], { force: true }), "E_USAGE", /"theirs"/);
+    await refused(writeDirectoryAtomically(other, [forced], { force: true }), "E_USAGE", /"theirs"/);
     assert.equal(readdirSync(other), ["theirs"]);
     assert.equal(readdirSync(folder).sort(), ["other", "out"]);
   }));
@@ -89,7 +89,7 @@ test("a file that appears in the folder being replaced is not lost", () =>
         writeFileSync(join(path, "precious"), "kept");
       })(),
     };
-    await rejects(
+    await refused(
       writeDirectoryAtomically(path, [late, file("b.safetensors", "")], { force: true }),
       "E_USAGE",
       /"precious".*lose/,
@@ -114,7 +114,7 @@ test("a failing last rename brings the earlier folder back", () =>
     };
     syncBuiltinESMExports();
     try {
-      const error = await rejects(writeDirectoryAtomically(path, files("y"), { force: true }), "E_IO", /EIO/);
+      const error = await refused(writeDirectoryAtomically(path, files("y"), { force: true }), "E_IO", /EIO/);
       assert.is(error.origin, "output");
     } finally {
       fs.rename = rename;
@@ -160,13 +160,13 @@ test("an abort or an error while building leaves nothing; with force the earlier
 
 test("L05: a missing parent and a full disk are E_IO of the output", () =>
   inScratch(async (folder) => {
-    const missing = await rejects(
+    const missing = await refused(
       writeDirectoryAtomically(join(folder, "no/out"), files("x")),
       "E_IO",
       /does not exist/,
     );
     assert.is(missing.origin, "output");
-    const full = await rejects(
+    const full = await refused(
       writeDirectoryAtomically(join(folder, "out"), files("x"), { expectedBytes: 2 ** 60 }),
       "E_IO",
       /are free/,

@@ -19,7 +19,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { refuseExisting, writeAtomically } from "#dist/entry/node/output.js";
 import { ROOT } from "../../../support/paths.js";
-import { rejects } from "../../../support/rejection.js";
+import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
 
 const test = suite("entry/node/output");
@@ -67,8 +67,8 @@ test("L06: an existing output is E_USAGE without force and replaced whole with i
   inScratch(async (folder) => {
     const path = join(folder, "out");
     writeFileSync(path, "earlier and longer");
-    await rejects(refuseExisting(path, false), "E_USAGE", /exists.*--force/);
-    await rejects(writeAtomically(path, [text("new")]), "E_USAGE", /exists.*--force/);
+    await refused(refuseExisting(path, false), "E_USAGE", /exists.*--force/);
+    await refused(writeAtomically(path, [text("new")]), "E_USAGE", /exists.*--force/);
     assert.is(readFileSync(path, "utf8"), "earlier and longer");
     await writeAtomically(path, [text("new")], { force: true });
     assert.is(readFileSync(path, "utf8"), "new");
@@ -83,7 +83,7 @@ test("a file that appears while writing survives, with and without hard links", 
         yield text("ours");
         writeFileSync(path, "theirs");
       }
-      await rejects(
+      await refused(
         withFaults(faults, () => writeAtomically(path, chunks())),
         "E_USAGE",
         /exists/,
@@ -98,7 +98,7 @@ test("a file system without hard links is served, and a failing rename there lea
     const path = join(folder, "out");
     const link = () => Promise.reject(failure("ENOTSUP"));
     const rename = () => Promise.reject(failure("EIO"));
-    await rejects(
+    await refused(
       withFaults({ link, rename }, () => writeAtomically(path, [text("a")])),
       "E_IO",
       /EIO/,
@@ -122,7 +122,7 @@ test("with force the name is replaced: a link itself, never its target, and anot
     symlinkSync("target", path);
     symlinkSync("nowhere", dangling);
     for (const link of [path, dangling]) {
-      await rejects(writeAtomically(link, [text("new")]), "E_USAGE", /exists/);
+      await refused(writeAtomically(link, [text("new")]), "E_USAGE", /exists/);
       assert.ok(readlinkSync(link));
       await writeAtomically(link, [text("new")], { force: true });
       assert.ok(lstatSync(link).isFile());
@@ -144,8 +144,8 @@ test("folders, links to folders, names that end in a slash, and devices are neve
       [join(folder, "link"), /a folder/],
       ["/dev/null", /device/],
     ] as const) {
-      await rejects(refuseExisting(path, true), "E_USAGE", got);
-      await rejects(refuseExisting(path, false), "E_USAGE", got);
+      await refused(refuseExisting(path, true), "E_USAGE", got);
+      await refused(refuseExisting(path, false), "E_USAGE", got);
     }
     assert.equal(readdirSync(folder).sort(), ["link", "sub"]);
   }));
@@ -158,16 +158,16 @@ test("L05: a missing parent, and a parent that is a file, are E_IO of the output
         throw new Error("the chunks were asked for");
       },
     };
-    const missing = await rejects(writeAtomically(join(folder, "no/out"), never), "E_IO", /does not exist.*create it/);
+    const missing = await refused(writeAtomically(join(folder, "no/out"), never), "E_IO", /does not exist.*create it/);
     assert.is(missing.origin, "output");
-    const file = await rejects(writeAtomically(join(folder, "file/out"), never), "E_IO", /ENOTDIR/);
+    const file = await refused(writeAtomically(join(folder, "file/out"), never), "E_IO", /ENOTDIR/);
     assert.is(file.origin, "output");
   }));
 
 test("L05: a folder that cannot be written to, by each refusal of the system", () =>
   inScratch(async (folder) => {
     for (const code of ["EACCES", "EROFS", "EPERM"]) {
-      const error = await rejects(
+      const error = await refused(
         withFaults({ access: () => Promise.reject(failure(code)) }, () => refuseExisting(join(folder, "out"), false)),
         "E_IO",
         new RegExp(`permission.*${code}`),
@@ -179,7 +179,7 @@ test("L05: a folder that cannot be written to, by each refusal of the system", (
 test("F08: a disk without room is refused before writing", () =>
   inScratch(async (folder) => {
     const path = join(folder, "out");
-    const error = await rejects(
+    const error = await refused(
       writeAtomically(path, [text("a")], { expectedBytes: 2 ** 60 }),
       "E_IO",
       /needs \d+ bytes.*\d+ are free/,
@@ -209,7 +209,7 @@ test("F08: a disk that fills up while writing leaves nothing, and the earlier fi
           calls++;
           return fault();
         };
-        const error = await rejects(writeAtomically(path, [text("new")], { force: true }), "E_IO", /full/);
+        const error = await refused(writeAtomically(path, [text("new")], { force: true }), "E_IO", /full/);
         assert.is(error.origin, "output");
         Object.assign(prototype, { write, sync });
       }
@@ -237,7 +237,7 @@ test("an error of the source, too few bytes, and an abort before, between and af
     const caught = await writeAtomically(path, broken()).catch((error) => error);
     assert.is(caught, own);
     assert.ok(closed);
-    await rejects(writeAtomically(path, [text("ab")], { expectedBytes: 3 }), "E_INTERNAL", /expected 3 bytes, got 2/);
+    await refused(writeAtomically(path, [text("ab")], { expectedBytes: 3 }), "E_INTERNAL", /expected 3 bytes, got 2/);
     for (const when of [0, 1, 2]) {
       const controller = new AbortController();
       const reason = new Error(`stopped at ${when}`);

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { synthesize, syntheticCheckpoint } from "#dist/entry/node/synthesize.js";
 import { golden, ROOT } from "../../../support/paths.js";
-import { rejects } from "../../../support/rejection.js";
+import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
 
 const test = suite("entry/node/synthesize");
@@ -117,8 +117,8 @@ test("an existing folder is refused before a byte is made, and an abort on the w
     const onProgress = () => {
       throw new Error("work was done");
     };
-    await rejects(synthesize(join(folder, "there"), { dtype: "bf16", onProgress }), "E_USAGE", /exists/);
-    await rejects(synthesize(join(folder, "no/out"), { dtype: "bf16", onProgress }), "E_IO", /does not exist/);
+    await refused(synthesize(join(folder, "there"), { dtype: "bf16", onProgress }), "E_USAGE", /exists/);
+    await refused(synthesize(join(folder, "no/out"), { dtype: "bf16", onProgress }), "E_IO", /does not exist/);
     const controller = new AbortController();
     const reason = new Error("stopped");
     const progress: number[] = [];

@@ -4,8 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { startTokenizer } from "#dist/entry/node/tokenizer.js";
 import { createTokenizer, type TokenizerFiles } from "#dist/text/tokenizer.js";
-import { rejectsJanus } from "../../../support/janus-error.js";
 import { golden, ROOT } from "../../../support/paths.js";
+import { refused } from "../../../support/refusal.js";
 import { bytes, editedFiles, hostilePattern, tokenizerFiles } from "../../../support/tokenizer-files.js";
 
 const OPTIONS = { vocabRows: 1024 };
@@ -46,8 +46,8 @@ test("calls at the same time are answered each with its own", async () => {
 
 test("errors of the tokenizer cross with code, message and origin", async () => {
   const broken = startTokenizer({ tokenizerJson: bytes("{") }, OPTIONS);
-  await rejectsJanus(broken.special(), "E_CONFIG", /^tokenizer\.json: expected JSON in UTF-8/);
-  await rejectsJanus(broken.encode(["a"]), "E_CONFIG", /^tokenizer\.json/);
+  await refused(broken.special(), "E_CONFIG", /^tokenizer\.json: expected JSON in UTF-8/);
+  await refused(broken.encode(["a"]), "E_CONFIG", /^tokenizer\.json/);
   const other = editedFiles("tiny-orig-bin", ({ model }) => (model.type = "Unigram"));
   const unsupported = startTokenizer(other, OPTIONS);
   const error = await unsupported.special().catch((reason: unknown) => reason);
@@ -61,12 +61,7 @@ test("C14 a catastrophic pattern is stopped, and the next call is served", async
   const thread = startTokenizer(hostile(), OPTIONS);
   await thread.special();
   const took = await elapsed(() =>
-    rejectsJanus(
-      thread.encode([HOSTILE_TEXT]),
-      "E_CONFIG",
-      /tokenizer\.json/,
-      /pattern did not finish .* 30000 characters/,
-    ),
+    refused(thread.encode([HOSTILE_TEXT]), "E_CONFIG", /tokenizer\.json/, /pattern did not finish .* 30000 characters/),
   );
   // The deadline is 1.8 s; above it only the timer's own lateness on a busy machine.
   assert.ok(took >= 1790 && took < 3000, `${took} ms`);
@@ -104,7 +99,7 @@ test("an abort while others are served, while the thread starts, or before the c
   waiting.abort("while waiting");
   assert.is(await second, "while waiting");
   assert.is(await thread.encode(["b"], AbortSignal.abort("before")).catch((error: unknown) => error), "before");
-  await rejectsJanus(serving, "E_CONFIG", /did not finish/);
+  await refused(serving, "E_CONFIG", /did not finish/);
   assert.equal(await thread.encode(["b"]), [[600, 65]]);
   await thread.dispose();
 });
@@ -144,20 +139,20 @@ test("an answer that waits behind a busy main thread is not late", async () => {
 test("dispose rejects what runs and what waits with E_DISPOSED, and every later call", async () => {
   const thread = startTokenizer(hostile(), OPTIONS);
   await thread.special();
-  const running = rejectsJanus(thread.encode([HOSTILE_TEXT]), "E_DISPOSED");
-  const waiting = rejectsJanus(thread.encode(["b"]), "E_DISPOSED");
+  const running = refused(thread.encode([HOSTILE_TEXT]), "E_DISPOSED");
+  const waiting = refused(thread.encode(["b"]), "E_DISPOSED");
   await new Promise((resolve) => setTimeout(resolve, 50));
   await thread.dispose();
   await running;
   await waiting;
-  await rejectsJanus(thread.special(), "E_DISPOSED");
+  await refused(thread.special(), "E_DISPOSED");
   await thread.dispose();
 });
 
 test("dispose before any call starts nothing", async () => {
   const thread = startTokenizer(FILES, OPTIONS);
   await thread.dispose();
-  await rejectsJanus(thread.encode(["a"]), "E_DISPOSED");
+  await refused(thread.encode(["a"]), "E_DISPOSED");
 });
 
 test("P05 a prompt of 1 MB is tokenized within its deadline", async () => {

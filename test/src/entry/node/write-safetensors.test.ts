@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { writeSafetensors } from "#dist/entry/node/write-safetensors.js";
 import { encodeTensors } from "#dist/weights/encode-tensors.js";
-import { rejects } from "../../../support/rejection.js";
+import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
 
 const test = suite("entry/node/write-safetensors");
@@ -23,9 +23,9 @@ test("force, the signal and a wrong shape reach it", () =>
   inScratch(async (folder) => {
     const path = join(folder, "out.safetensors");
     writeFileSync(path, "earlier");
-    await rejects(writeSafetensors(path, tensors), "E_USAGE", /exists/);
+    await refused(writeSafetensors(path, tensors), "E_USAGE", /exists/);
     const wrong = { x: { ...tensors.x, dims: [3] } };
-    await rejects(writeSafetensors(path, wrong, { force: true }), "E_SHAPE", /"x"/);
+    await refused(writeSafetensors(path, wrong, { force: true }), "E_SHAPE", /"x"/);
     const aborted = writeSafetensors(path, tensors, { force: true, signal: AbortSignal.abort("stopped") });
     assert.is(await aborted.catch((error) => error), "stopped");
     assert.is(readFileSync(path, "utf8"), "earlier");

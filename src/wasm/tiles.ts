@@ -1,0 +1,104 @@
+import type { TileName } from "./abi.js";
+import { ARENA_BASE, EPILOGUE, gemmScratchBytes, NULL, PANEL, panelElements, STORAGE, TILE } from "./abi.js";
+import { instantiateKernels } from "./instantiate.js";
+import { Arena, createMemory, ensureMemory } from "./memory.js";
+
+/**
+ * Which register tile is fastest here, found by running all of them: it depends on the engine's registers, its register allocator and its
+ * flags, and no instruction tells. All tiles give the same bytes, so a wrong choice costs time and nothing else.
+ */
+export const TILES = Object.keys(TILE) as TileName[];
+
+/** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s. Rows are a multiple of every tile's; two panels of one k block. */
+const SHAPE = { rows: 120, columns: 2 * PANEL, k: 256 };
+const FLOP = 2 * SHAPE.rows * SHAPE.columns * SHAPE.k;
+
+/**
+ * V8 starts wasm unoptimised and swaps in optimised code, compiled beside, after 6 to 150 such calls and 1 to 7 ms (Node 20, 22, 24 and
+ * 26). Unoptimised, every tile does 11 to 20 GFLOP/s; optimised, the slowest (it spills) 29 and never less than 0.5 of the fastest, so
+ * the first limit tells that optimised code has come at all and the second for which tiles it has not.
+ */
+const SPEED_UP = 1.5;
+const WORST_OPTIMISED = 0.45;
+
+/** Rounds without a new minimum, 5 % below the last one, after which the minima are taken: 1.5 ms of optimised code. */
+const STEADY_ROUNDS = 20;
+const GAIN = 0.95;
+
+/** An engine that tiers up later, unseen or not at all is given this long, ms. */
+const PATIENCE_MS = 30;
+
+export interface TileRace {
+  /** Milliseconds of the fastest sample of each tile. */
+  readonly best: Readonly<Record<TileName, number>>;
+  /** Some tiles were optimised and others not when patience ended. */
+  readonly unfinished: boolean;
+  /** The clock stood still during a sample: nothing can be told. */
+  readonly coarse: boolean;
+}
+
+/** Samples all tiles in turn until their minima are steady. `now` is in milliseconds. */
+export function raceTiles(sample: (tile: TileName) => void, now: () => number): TileRace {
+  const best = Object.fromEntries(TILES.map((tile) => [tile, Number.POSITIVE_INFINITY])) as Record<TileName, number>;
+  for (const tile of TILES) sample(tile); // Compiles, where the engine is lazy.
+  const begin = now();
+  let unoptimised: number | undefined;
+  for (let steady = 0; ; ) {
+    steady++;
+    let end = begin;
+    for (const tile of TILES) {
+      const start = now();
+      sample(tile);
+      end = now();
+      const took = end - start;
+      if (took <= 0) return { best, unfinished: false, coarse: true };
+      if (took < best[tile] * GAIN) steady = 0;
+      best[tile] = Math.min(best[tile], took);
+    }
+    // The slowest first sample may have been interrupted: the second slowest.
+    unoptimised ??= Object.values(best).sort((a, b) => b - a)[1] ?? 0;
+    const fastest = Math.min(...Object.values(best));
+    const unfinished = TILES.some((tile) => best[tile] * WORST_OPTIMISED > fastest);
+    const optimised = fastest * SPEED_UP < unoptimised && !unfinished;
+    if (steady >= STEADY_ROUNDS && (optimised || end - begin >= PATIENCE_MS))
+      return { best, unfinished, coarse: false };
+  }
+}
+
+export interface TileChoice {
+  readonly tile: TileName;
+  /** GFLOP/s of one thread, in the race. Empty when the clock is too coarse to tell. */
+  readonly gflops: Readonly<Partial<Record<TileName, number>>>;
+  /** What was not as expected. */
+  readonly notes: readonly string[];
+}
+
+/** Times every tile of a compiled variant on this thread, in a memory of its own. `fallback` is taken where the clock is too coarse. */
+export function chooseTile(
+  module: WebAssembly.Module,
+  shared: boolean,
+  fallback: TileName,
+  now: () => number,
+): TileChoice {
+  const { rows, columns, k } = SHAPE;
+  const arena = new Arena(ARENA_BASE);
+  const out = arena.take(rows * columns * 4);
+  const a = arena.take(rows * k * 4);
+  const panels = arena.take(panelElements(columns, k) * 4);
+  const scratch = arena.take(gemmScratchBytes(rows));
+  const memory = createMemory(ARENA_BASE, shared);
+  ensureMemory(memory, arena.end);
+  const { gemm } = instantiateKernels(module, memory);
+  const { f32 } = STORAGE;
+  const sample = (tile: TileName): void =>
+    gemm(out, a, panels, NULL, NULL, scratch, columns, k, k, columns, 0, f32, EPILOGUE.none, 0, rows, 0, 2, TILE[tile]);
+  return judge(raceTiles(sample, now), fallback);
+}
+
+function judge({ best, unfinished, coarse }: TileRace, fallback: TileName): TileChoice {
+  if (coarse) return { tile: fallback, gflops: {}, notes: [`tile ${fallback}: the clock is too coarse to time tiles`] };
+  const tile = TILES.reduce((a, b) => (best[b] < best[a] ? b : a));
+  const gflops = Object.fromEntries(TILES.map((name) => [name, FLOP / best[name] / 1e6]));
+  const notes = unfinished ? [`tile ${tile}: the engine had not optimised every tile when they were timed`] : [];
+  return { tile, gflops, notes };
+}

@@ -1,0 +1,66 @@
+/** Whole images on every register tile: the same bytes, whatever the tile and the threads. */
+import { createHash } from "node:crypto";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Engine } from "#dist/entry/engine.js";
+import { openModel, planMemory } from "#dist/entry/load.js";
+import { directorySource, Janus } from "#dist/entry/node/index.js";
+import { startComputeWorker } from "#dist/entry/node/workers.js";
+import { loadWeights } from "#dist/entry/weights.js";
+import type { TileName } from "#dist/wasm/abi.js";
+import { TILES } from "#dist/wasm/tiles.js";
+import { type VariantFamily, variantOf } from "#dist/wasm/variants.js";
+import { RELAXED_EXPECTED } from "../support/engine.js";
+import { variantBytes } from "../support/kernels.js";
+import { golden, ROOT } from "../support/paths.js";
+
+const MODELS = [`${ROOT}models/demo`, golden("checkpoints/tiny-hf"), golden("checkpoints/tiny-orig-f16")];
+const PICTURE = golden("images/china-150x100.png");
+
+/** image_features and image_embeds of one picture, hashed. */
+async function hashed(
+  path: string,
+  pixels: Float32Array,
+  family: VariantFamily,
+  threads: number,
+  tile: TileName,
+): Promise<string> {
+  const source = await directorySource(path);
+  const model = await openModel(source);
+  const plan = planMemory(model, false, threads);
+  const module = new WebAssembly.Module(variantBytes(variantOf(family, threads > 1)));
+  const { config } = model;
+  const engine = await Engine.start({ module, threads, config, plan, tile, startWorker: startComputeWorker });
+  await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
+  const { features } = await engine.encode(pixels, false);
+  const embeds = await engine.project(features);
+  await engine.dispose();
+  await source.close();
+  return hashOf(features, embeds);
+}
+
+function hashOf(...arrays: readonly Float32Array[]): string {
+  const hash = createHash("sha256");
+  for (const data of arrays) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return hash.digest("hex");
+}
+
+for (const variant of RELAXED_EXPECTED ? (["simd", "relaxed"] as const) : (["simd"] as const)) {
+  const test = suite(`every tile, ${variant}`);
+  for (const path of MODELS) {
+    test(path.split("/").at(-1) ?? "", async () => {
+      const model = await Janus.load(path, { variant, threads: 1 });
+      const pixels = await model.preprocess([PICTURE]);
+      const features = await model.encode(pixels);
+      const embeds = await model.project(features);
+      await model.dispose();
+      const expected = hashOf(features.data, embeds.data);
+      for (const tile of TILES) {
+        for (const threads of [1, 2]) {
+          assert.is(await hashed(path, pixels.data, variant, threads, tile), expected, `${tile}, ${threads} threads`);
+        }
+      }
+    });
+  }
+  test.run();
+}

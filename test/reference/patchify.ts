@@ -1,0 +1,21 @@
+export function patchify(
+  dst: Float32Array,
+  pixels: Float32Array,
+  size: number,
+  patch: number,
+  tokenBegin: number,
+  tokenEnd: number,
+): void {
+  const grid = size / patch;
+  for (let t = tokenBegin; t < tokenEnd; t++) {
+    const y = Math.floor(t / grid) * patch;
+    const x = (t % grid) * patch;
+    for (let c = 0; c < 3; c++) {
+      for (let ky = 0; ky < patch; ky++) {
+        for (let kx = 0; kx < patch; kx++) {
+          dst[((t * 3 + c) * patch + ky) * patch + kx] = pixels[(c * size + y + ky) * size + x + kx]!;
+        }
+      }
+    }
+  }
+}

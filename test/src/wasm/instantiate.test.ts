@@ -1,0 +1,63 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { instantiateKernels } from "#dist/wasm/instantiate.js";
+import { isThreaded } from "#dist/wasm/variants.js";
+import { requiredVariants, variantBytes } from "../../support/kernels.js";
+
+const test = suite("instantiateKernels");
+
+/** The exports of the ABI and their numbers of parameters. */
+const EXPORTS: Record<string, number> = {
+  add: 5,
+  attention: 13,
+  barrier: 2,
+  copyRows: 7,
+  countNonFinite: 4,
+  exp: 4,
+  fillRgb: 6,
+  gather: 7,
+  gelu: 4,
+  gemm: 18,
+  layernorm: 8,
+  normalise: 6,
+  packColumns: 7,
+  packPanels: 8,
+  patchify: 6,
+  probeDot8: 0,
+  probeFma: 0,
+  resizeHorizontal: 9,
+  resizeVertical: 9,
+  scatter: 6,
+  widen: 5,
+};
+
+for (const variant of requiredVariants()) {
+  const module = new WebAssembly.Module(variantBytes(variant));
+
+  test(`gives every kernel of the ABI and nothing else callable [${variant}]`, () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: isThreaded(variant) });
+    const kernels = instantiateKernels(module, memory);
+    const functions = Object.entries(kernels).filter(([, value]) => typeof value === "function");
+    assert.equal(Object.fromEntries(functions.map(([name, kernel]) => [name, kernel.length])), EXPORTS);
+  });
+
+  test(`two instances over one memory share every byte [${variant}]`, () => {
+    const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: isThreaded(variant) });
+    const [one, two] = [instantiateKernels(module, memory), instantiateKernels(module, memory)];
+    const floats = new Float32Array(memory.buffer, 65536, 3).fill(1.5);
+    const pointer = 65536 as Parameters<typeof one.add>[0];
+    one.add(pointer, pointer, pointer, 0, 2);
+    two.add(pointer, pointer, pointer, 1, 3);
+    assert.equal([...floats], [3, 6, 3]);
+  });
+
+  test(`refuses a memory of the other kind [${variant}]`, () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: !isThreaded(variant) });
+    assert.throws(
+      () => instantiateKernels(module, memory),
+      (error: Error) => error instanceof WebAssembly.LinkError,
+    );
+  });
+}
+
+test.run();
