@@ -10,14 +10,14 @@ export interface KernelCall {
 }
 
 /** Names of the kernels that an op calls, and `barrier` where it waits for the others, in order. */
-export function recordedSteps(index: number, count: number, op: (x: OpContext) => void): string[] {
+export function recordedSteps(index: number, count: number, op: (x: ProductContext) => void): string[] {
   const steps: string[] = [];
   const team = new Team(index, count, new Int32Array(16), () => {
     steps.push("barrier");
     return 0;
   });
   const kernels = new Proxy({} as Kernels, { get: (_, kernel: string) => () => steps.push(kernel) });
-  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer });
+  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer, tile: TILE["4x8"] });
   return steps;
 }
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { add } from "#dist/ops/add.js";
 import { attention } from "#dist/ops/attention.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
-import { type OpContext, offset } from "#dist/ops/context.js";
+import { offset, type ProductContext } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
 import { linear } from "#dist/ops/gemm.js";
 import { layernorm } from "#dist/ops/layernorm.js";
@@ -31,7 +31,7 @@ const AT = 64 as Pointer;
 const ROWS = { at: AT, stride: 8 };
 
 /** Every op on 40 rows, or pixels, or elements. */
-const CALLS: Readonly<Record<string, (x: OpContext) => void>> = {
+const CALLS: Readonly<Record<string, (x: ProductContext) => void>> = {
   add: (x) => add(x, AT, AT, AT, 40),
   attention: (x) => attention(x, ROWS, ROWS, AT, AT, { tokens: 40, heads: 2, headWidth: 4 }),
   copyRows: (x) => copyRows(x, AT, AT, 8, 8, 8, 40),
