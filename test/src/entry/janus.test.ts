@@ -635,7 +635,7 @@ test(`F19 an abort in the middle of a larger tower is through within ${ABORT_MS}
       const began = performance.now();
       await model.encode(pixels);
       const whole = performance.now() - began;
-      assert.ok(whole > 100, `${whole} ms are too few to interrupt`);
+      assert.ok(whole > 20, `${whole} ms are too few to interrupt`);
       const latencies: number[] = [];
       for (let part = 0; part < 10; part++) {
         const controller = new AbortController();
