@@ -63,7 +63,7 @@ export interface EmbedResult {
 /**
  * A loaded Janus: images and prompts in, `inputs_embeds` out.
  *
- * Calls queue in order. Every call takes an AbortSignal, rejects with its reason, and leaves the model usable. Returned arrays belong to the
+ * Calls queue in order, and read the arrays they are given when their turn comes: leave those alone until the promise settles. Every call takes an AbortSignal, rejects with its reason, and leaves the model usable. Returned arrays belong to the
  * caller. `dispose()` ends the workers; calls after it, and calls still queued, reject with E_DISPOSED.
  */
 export class JanusModel {

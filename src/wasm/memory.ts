@@ -64,7 +64,8 @@ export function ensureMemory(memory: WebAssembly.Memory, bytes: number): void {
   }
 }
 
-function outOfMemory(bytes: number, cause: unknown): JanusError {
+/** What a host that refuses memory throws, as E_OOM. */
+export function outOfMemory(bytes: number, cause: unknown): JanusError {
   const megabytes = Math.ceil(bytes / 1e6);
   return new JanusError(
     "E_OOM",

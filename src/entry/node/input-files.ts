@@ -96,7 +96,11 @@ export function readInputs(
         const bytes = `at most ${MAX_TENSOR_BYTES} bytes, got ${entry.end - entry.begin}`;
         throw new JanusError("E_PROMPT", `${file}: ${name} must have ${bytes}; split the batch`);
       }
-      const read = await readTensor(entry);
+      const read = await readTensor(entry).catch((cause: unknown) => {
+        // A mask of other values than 0 and 1 is a mistake of the request, not of the file around it.
+        const mask = type === "bool" && cause instanceof JanusError && cause.code === "E_FORMAT";
+        throw mask ? new JanusError("E_PROMPT", cause.message, { cause }) : cause;
+      });
       if (read.type !== type) {
         throw new JanusError(
           "E_PROMPT",

@@ -48,6 +48,11 @@ export async function openModelSource(model: string | WeightSource, signal?: Abo
 }
 
 function borrowed(source: WeightSource): ModelSource {
+  if (typeof source?.size !== "function" || typeof source.read !== "function") {
+    throw new JanusError("E_USAGE", `opening a model: expected a directory or a WeightSource, got ${quote(source)}`, {
+      origin: "usage",
+    });
+  }
   const { readInto } = source;
   return {
     label: source.label,

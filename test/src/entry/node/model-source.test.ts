@@ -93,4 +93,14 @@ test("a source of the caller's own is used, and stays open", async () => {
   assert.is(await openModelSource(own, AbortSignal.abort("stopped")).catch((reason) => reason), "stopped");
 });
 
+test("what is neither a name nor a source is refused", async () => {
+  for (const wrong of [undefined, null, 5, {}, new URL("file:///models/demo"), { size: async () => 0 }]) {
+    await refused(
+      openModelSource(wrong as never),
+      "E_USAGE",
+      /^opening a model: expected a directory or a WeightSource, got/,
+    );
+  }
+});
+
 test.run();
