@@ -4,8 +4,11 @@ import { elements, shapeText } from "../tensor.js";
 
 /** Zeros of the given dims. E_OOM when the host has no memory for them, or no array is that long. */
 export function zeroFloats(dims: readonly number[]): Float32Array<ArrayBuffer> {
+  const count = elements(dims);
   try {
-    return new Float32Array(elements(dims));
+    // An array of NaN elements would be an empty one.
+    if (Number.isNaN(count)) throw new RangeError("the number of elements is no safe integer");
+    return new Float32Array(count);
   } catch (cause) {
     throw new JanusError(
       "E_OOM",

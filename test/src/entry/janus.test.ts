@@ -614,10 +614,10 @@ test("F20 AbortSignal.timeout", () =>
     assert.is(hex((await model.embed(REQUEST)).inputsEmbeds), await expectedBytes());
   }));
 
-/** About 6 GFLOP an image: a tower in which an abort has something to interrupt. */
+/** About 60 GFLOP an image: a tower in which an abort has something to interrupt. */
 const LARGER = {
   ...ODD_TOWER,
-  imageSize: 192,
+  imageSize: 400,
   patchSize: 8,
   width: 256,
   heads: 4,
