@@ -92,8 +92,6 @@ test("equal sizes give the identity", () => {
   }
 });
 
-});
-
 /** The picture of preprocess-extra/make.py's `formula`. */
 function formula(width: number, height: number): RgbImage {
   const data = new Uint8Array(width * height * 3);
