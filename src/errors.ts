@@ -46,10 +46,11 @@ export function quote(value: unknown, limit = 80): string {
 }
 
 function describe(value: unknown): string {
-  if (value === undefined) return "undefined";
+  if (typeof value !== "object" || value === null) return String(value);
   try {
-    return JSON.stringify(value) ?? String(value);
+    return JSON.stringify(value) ?? typeof value;
   } catch {
-    return String(value);
+    // Cyclic, a BigInt inside, or nested too deeply for either to be written out.
+    return Object.prototype.toString.call(value);
   }
 }

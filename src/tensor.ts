@@ -16,10 +16,10 @@ export interface Tensor<T extends TensorType = TensorType> {
   readonly data: TensorData[T];
 }
 
-/** Number of elements of a shape; NaN when it is not a safe integer, so that every comparison with it fails. */
+/** Number of elements of a shape; NaN when a dimension or the product is not a safe integer, so that every comparison with it fails. */
 export function elements(dims: readonly number[]): number {
   let count = 1;
-  for (const d of dims) count *= d;
+  for (const d of dims) count *= Number.isSafeInteger(d) && d >= 0 ? d : Number.NaN;
   return Number.isSafeInteger(count) ? count : Number.NaN;
 }
 

@@ -19,6 +19,7 @@ const FOLDERS = [
   "src/threads",
   "src/ops",
   "src/wasm",
+  "src/entry",
   "src/cli",
   "acceptance",
 ];

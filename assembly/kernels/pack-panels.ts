@@ -8,8 +8,10 @@
  *   one panel, k down:   n=0 n=1 … n=7 | n=0 n=1 … n=7 | …
  *                             i = 0    |     i = 1     |
  *
- * Other columns of dst are left untouched. `dst` must not overlap `src`.
+ * Whole panels go through square blocks in registers; the rows before the first and after the last, and k beyond the last block, one
+ * element at a time. Other columns of dst are left untouched. `dst` must not overlap `src`.
  */
+import { transpose4x4, transpose8x8 } from "../simd/transpose";
 import { PANEL } from "../tiles/product";
 
 export function packPanels(
@@ -22,14 +24,42 @@ export function packPanels(
   rowBegin: usize,
   rowEnd: usize,
 ): void {
+  const rowBytes = srcStride * elementBytes;
   let column = columnBegin;
-  for (let row = rowBegin; row < rowEnd; row++, column++) {
-    const target = dst + ((column / PANEL) * PANEL * k + (column % PANEL)) * elementBytes;
-    const source = src + row * srcStride * elementBytes;
-    if (elementBytes === 4) {
-      for (let i: usize = 0; i < k; i++) store<u32>(target + i * (PANEL * 4), load<u32>(source + (i << 2)));
-    } else {
-      for (let i: usize = 0; i < k; i++) store<u16>(target + i * (PANEL * 2), load<u16>(source + (i << 1)));
+  let row = rowBegin;
+  while (row < rowEnd) {
+    const inPanel = column % PANEL;
+    const target = dst + ((column / PANEL) * PANEL * k + inPanel) * elementBytes;
+    const source = src + row * rowBytes;
+    const rows = min<usize>(PANEL - inPanel, rowEnd - row);
+    let done: usize = 0;
+    if (rows === PANEL) done = packBlocks(target, source, k, rowBytes, elementBytes);
+    for (let j: usize = 0; j < rows; j++) {
+      packRow(target + j * elementBytes, source + j * rowBytes, done, k, elementBytes);
     }
+    column += rows;
+    row += rows;
+  }
+}
+
+/** Whole blocks of 8 rows; returns how many elements of each row that were. */
+function packBlocks(target: usize, source: usize, k: usize, rowBytes: usize, elementBytes: usize): usize {
+  let i: usize = 0;
+  if (elementBytes === 4) {
+    for (; i + 4 <= k; i += 4) {
+      transpose4x4(target + i * (PANEL * 4), source + (i << 2), rowBytes);
+      transpose4x4(target + i * (PANEL * 4) + 16, source + (i << 2) + 4 * rowBytes, rowBytes);
+    }
+  } else {
+    for (; i + 8 <= k; i += 8) transpose8x8(target + i * (PANEL * 2), source + (i << 1), rowBytes);
+  }
+  return i;
+}
+
+function packRow(target: usize, source: usize, begin: usize, k: usize, elementBytes: usize): void {
+  if (elementBytes === 4) {
+    for (let i = begin; i < k; i++) store<u32>(target + i * (PANEL * 4), load<u32>(source + (i << 2)));
+  } else {
+    for (let i = begin; i < k; i++) store<u16>(target + i * (PANEL * 2), load<u16>(source + (i << 1)));
   }
 }

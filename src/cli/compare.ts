@@ -1,4 +1,3 @@
-import { Command } from "commander";
 import {
   elementBytes,
   isFloat,
@@ -6,11 +5,10 @@ import {
   type SafetensorsFile,
   withSafetensors,
 } from "../entry/node/safetensors-file.js";
-import { print, setExitStatus } from "../entry/node/terminal.js";
-import { JanusError, quote } from "../errors.js";
+import { quote } from "../errors.js";
 import { elements, shapeText } from "../tensor.js";
-import { collect } from "./collect.js";
-import { type Bounds, DifferenceSum, differenceText, FLOAT32_BOUNDS, isWithin } from "./difference.js";
+import { type Bounds, DifferenceSum, differenceText, isWithin } from "./difference.js";
+import { tensorNameText } from "./tensor-name.js";
 
 export interface CompareOptions {
   readonly bounds: Bounds;
@@ -30,29 +28,6 @@ const OTHER_NAME: ReadonlyMap<string, string> = new Map([
 const PIECE = 2 ** 20;
 const NAME_COLUMN = 28;
 
-/** `janus compare A B`: exit status 1 when a tensor of B is missing in A or differs. */
-export function compareCommand(signal?: AbortSignal): Command {
-  return new Command("compare")
-    .description("compare the tensors of two safetensors files: exit status 1 when they differ")
-    .argument("<A.safetensors>", "what was computed")
-    .argument("<B.safetensors>", "what was expected: every tensor in it must be in A")
-    .option("--max-rel <x>", "largest RMS-relative difference", atLeastZero, FLOAT32_BOUNDS.maxRelative)
-    .option("--max-abs <x>", "largest difference of an element, times RMS(B)", atLeastZero, FLOAT32_BOUNDS.maxAbs)
-    .option("--min-cosine <x>", "smallest cosine of a row", cosine, FLOAT32_BOUNDS.minCosine)
-    .option("--only <name>", "compare only this tensor; may be given several times", collect)
-    .action(
-      async (
-        actual: string,
-        expected: string,
-        options: { maxRel: number; maxAbs: number; minCosine: number; only?: string[] },
-      ) => {
-        const { maxRel: maxRelative, maxAbs, minCosine, only } = options;
-        const bounds = { maxRelative, maxAbs, minCosine };
-        if (!(await compareFiles(actual, expected, { bounds, only, signal, print }))) setExitStatus(1);
-      },
-    );
-}
-
 /**
  * Compares the tensors of `expected` with those of the same name in `actual`, piece by piece. Integers and bools must be equal; floats,
  * of any width on either side, within the bounds.
@@ -70,7 +45,7 @@ async function compareAll(a: SafetensorsFile, e: SafetensorsFile, options: Compa
   let failed = 0;
   for (const name of names) {
     const verdict = await compareTensor(name, a, e, options.bounds);
-    options.print(`${nameText(name).padEnd(NAME_COLUMN)} ${verdict.text}`);
+    options.print(`${tensorNameText(name).padEnd(NAME_COLUMN)} ${verdict.text}`);
     if (!verdict.ok) failed++;
   }
   options.print(`${names.length} compared, ${failed} different or missing`);
@@ -139,23 +114,4 @@ async function compareBytes(
   return different === 0
     ? { ok: true, text: "equal" }
     : { ok: false, text: `DIFFERENT in ${different} of ${bytes / width} elements, first at ${first}` };
-}
-
-/** A name as the file has it, unless printing it could confuse a terminal. */
-function nameText(name: string): string {
-  return /^[\x20-\x7e]{1,100}$/.test(name) ? name : quote(name);
-}
-
-function atLeastZero(text: string): number {
-  return checkedNumber(text, (value) => value >= 0, "a number of at least 0");
-}
-
-function cosine(text: string): number {
-  return checkedNumber(text, (value) => value >= -1 && value <= 1, "a number from -1 to 1");
-}
-
-function checkedNumber(text: string, holds: (value: number) => boolean, expected: string): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (holds(value)) return value;
-  throw new JanusError("E_USAGE", `compare: expected ${expected}, got ${quote(text)}; see janus compare --help`);
 }

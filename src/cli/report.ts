@@ -23,8 +23,7 @@ export function report(flags: { readonly json?: boolean; readonly output: string
   for (const [name, dims] of Object.entries(result.dims)) printNote(`  ${name} [${dims.join(", ")}]`);
   const stages = Object.entries(timings).map(([stage, ms]) => `${stage} ${ms.toFixed(ms < 10 ? 1 : 0)}`);
   printNote(`  ms: ${stages.join(", ")}`);
-  printNote(
-    `  ${runtime.variant}, ${runtime.threads} threads, ${runtime.dtype}, tile ${runtime.tile}, ${runtime.engine}`,
-  );
+  const threads = runtime.threads === 1 ? "1 thread" : `${runtime.threads} threads`;
+  printNote(`  ${runtime.variant}, ${threads}, ${runtime.dtype}, tile ${runtime.tile}, ${runtime.engine}`);
   for (const note of runtime.notes) printNote(`  note: ${note}`);
 }

@@ -21,7 +21,7 @@ export interface Diagnosis {
 }
 
 /** Tries every variant on this host and times its tiles, after the engine's flags were tried, as loading a large model with `engineFlags` does. */
-export async function examine(host: Host, engineFlags: "auto" | "none"): Promise<Diagnosis> {
+export async function examine(host: Host, engineFlags: "auto" | "none" = "none"): Promise<Diagnosis> {
   const flagNotes = engineFlags === "auto" ? await takeEngineFlags(host, "auto", host.availableThreads()) : [];
   const reports = await Promise.all(VARIANTS.map((variant) => probe(host, variant)));
   const threads = host.availableThreads();

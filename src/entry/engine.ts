@@ -95,30 +95,33 @@ export class Engine {
 
   /** image_features f32 [P,W] of pixel_values [3,S,S]. */
   async encode(pixels: Float32Array, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
-    const [output] = await this.#run("encode", { taps, tile: this.#tile }, pixels, [], signal);
+    const own = alone(pixels);
+    const [output] = await this.#run("encode", { taps, tile: this.#tile }, own, [own.buffer], signal);
     return output as EncodeOutput;
   }
 
   /** image_embeds f32 [P,D] of image_features [P,W]. */
   async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
-    const [embeds] = await this.#run("project", { tile: this.#tile }, features, [], signal);
+    const own = alone(features);
+    const [embeds] = await this.#run("project", { tile: this.#tile }, own, [own.buffer], signal);
     return embeds as Floats;
   }
 
-  /** text_embeds f32 [rows,D] from stored rows of the token table, and how many of their elements are not finite. */
+  /** text_embeds f32 [rows,D] from stored rows of the token table (given away), and how many of their elements are not finite. */
   async embedTokens(
     input: GatherInput,
     own: GatherOwn,
     signal?: AbortSignal,
   ): Promise<{ embeds: Floats; bad: number }> {
-    const outputs = (await this.#run("embedTokens", input, own, [], signal)) as { bad: number; data?: Floats }[];
+    const buffers = [own.table.buffer, own.index.buffer];
+    const outputs = (await this.#run("embedTokens", input, own, buffers, signal)) as { bad: number; data?: Floats }[];
     const embeds = outputs[0]?.data ?? new Float32Array(0);
     return { embeds, bad: outputs.reduce((sum, output) => sum + output.bad, 0) };
   }
 
-  /** Text rows with source rows put in at their index. */
+  /** Text rows with source rows put in at their index; all three are given away. */
   async fuse(input: ScatterInput, own: ScatterOwn, signal?: AbortSignal): Promise<Floats> {
-    const [fused] = await this.#run("fuse", input, own, [], signal);
+    const [fused] = await this.#run("fuse", input, own, [own.text.buffer, own.source.buffer, own.index.buffer], signal);
     return fused as Floats;
   }
 
@@ -135,4 +138,9 @@ export class Engine {
   ): Promise<unknown[]> {
     return this.#pool.run(program, input, { own, transfer, signal });
   }
+}
+
+/** A copy in a buffer of its own, to be given away: a view that is posted takes the whole buffer behind it along, all other images too. */
+function alone(values: Float32Array): Floats {
+  return new Float32Array(values);
 }

@@ -50,7 +50,7 @@ export function planMemory(model: OpenModel, wide: boolean, threads: number): Mo
   return planModel(model.config, storage, threads, CONTROL_BYTES);
 }
 
-/** The precision the matrices are kept in, by the field's name: what most of their bytes are stored as. */
+/** The precision the matrices are kept in, by the field's name; where they differ, that of the first block's attention. */
 export function keptDType(plan: ModelPlan): "fp32" | "bf16" | "fp16" {
   const { storage } = plan.weights.blocks[0]?.qkv ?? plan.weights.patchEmbed;
   return storage === STORAGE.bf16 ? "bf16" : storage === STORAGE.f16 ? "fp16" : "fp32";

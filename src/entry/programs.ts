@@ -157,9 +157,9 @@ export interface GatherInput {
 
 export interface GatherOwn {
   /** Stored rows [distinct, D]. */
-  readonly table: Uint8Array;
+  readonly table: Uint8Array<ArrayBuffer>;
   /** For every output row its row of the table, [rows]. */
-  readonly index: Int32Array;
+  readonly index: Int32Array<ArrayBuffer>;
 }
 
 /** Stored rows of the token table in, text_embeds f32 [rows,D] out; NaN or infinite elements in the first output of each worker. */
@@ -188,11 +188,11 @@ export interface ScatterInput {
 
 export interface ScatterOwn {
   /** f32 [rows,D], overwritten at `index`. */
-  readonly text: Float32Array;
+  readonly text: Float32Array<ArrayBuffer>;
   /** f32 [sources,D]. */
-  readonly source: Float32Array;
+  readonly source: Float32Array<ArrayBuffer>;
   /** For every source its row of the text, [sources]. */
-  readonly index: Int32Array;
+  readonly index: Int32Array<ArrayBuffer>;
 }
 
 /** Text rows with the image rows put in their slots. */

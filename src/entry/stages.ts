@@ -3,10 +3,12 @@ import { readTableRows } from "../model/embedding.js";
 import type { Pairing } from "../model/fusion.js";
 import { distinctRows, tokenRows } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
-import { elements, shapeText } from "../tensor.js";
 import { STORAGE_BYTES } from "../wasm/abi.js";
 import type { Engine } from "./engine.js";
+import { checkFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { OpenModel } from "./load.js";
+import type { Timings } from "./timings.js";
+import { timed } from "./timings.js";
 import { STORAGE_OF } from "./weights.js";
 
 /** Rows of a sequence that are embedded and fused at a time: bounds what the workers' memory grows by. */
@@ -24,7 +26,7 @@ export async function embedTokenIds(
   const storage = STORAGE_OF[model.embedTokens.dtype];
   const read = (first: number, count: number): Promise<Uint8Array> =>
     model.checkpoint.readRows(model.embedTokens, first, count, signal);
-  const data = new Float32Array(rows.length * dim);
+  const data = zeroFloats([rows.length, dim]);
   for (let begin = 0; begin < rows.length; begin += CHUNK_ROWS) {
     const chunk = rows.subarray(begin, begin + CHUNK_ROWS);
     const { distinct, index } = distinctRows(chunk);
@@ -71,32 +73,94 @@ export async function fuseRows(
     }
     const index = pairing.slots.slice(first, pair).map((slot) => slot - begin);
     const rows = end - begin;
-    const own = { text: data.subarray(begin * dim, end * dim), source, index };
+    const own = { text: data.slice(begin * dim, end * dim), source, index };
     data.set(await engine.fuse({ rows, sources }, own, signal), begin * dim);
   }
-  return { type: "float32", dims: text.dims, data };
+  return { type: "float32", dims: [...text.dims], data };
 }
 
-/** E_SHAPE (of an input) unless `tensor` is float32 with dims that match `expected`; a null dim matches anything. */
-export function checkFloats(
-  operation: string,
-  name: string,
-  tensor: Tensor<"float32">,
-  expected: readonly (number | null)[],
-): void {
-  const dims = tensor?.dims ?? [];
-  const fits = dims.length === expected.length && expected.every((d, at) => d === null || d === dims[at]);
-  const whole =
-    tensor?.type === "float32" && tensor.data instanceof Float32Array && tensor.data.length === elements(dims);
-  if (fits && whole) return;
-  const wanted = shapeText(expected.map((d) => d ?? Number.NaN)).replaceAll("NaN", "*");
-  const got = fits ? `${tensor?.type} data of ${tensor?.data?.length} elements` : `${tensor?.type} ${shapeText(dims)}`;
-  throw new JanusError("E_SHAPE", `${operation}: ${name} must be float32 ${wanted}, got ${got}`, { origin: "input" });
+/** Stages by the names of `embed --stages`. */
+export type Stages = Readonly<Record<string, Tensor<"float32">>>;
+
+/** Encodes, projects, embeds and fuses; `pixels` are those of `pairing.images`, in order. */
+export async function embedSequence(
+  engine: Engine,
+  model: OpenModel,
+  inputIds: Tensor<"int64">,
+  pixels: readonly Float32Array[],
+  pairing: Pairing,
+  timings: Timings,
+  taps: boolean,
+  signal: AbortSignal,
+): Promise<{ inputsEmbeds: Tensor<"float32">; stages?: Stages }> {
+  const { tokens, width, dim, blocks } = model.config;
+  const features: Float32Array[] = [];
+  const embeds: Float32Array[] = [];
+  const tapped = new Map<string, Float32Array[]>();
+  if (taps) for (const stage of stageNames(blocks)) tapped.set(stage, []);
+  for (const image of pixels) {
+    const encoded = await timed(timings, "encode", () => engine.encode(image, taps, signal));
+    for (const [stage, data] of encoded.stages) tapped.get(stage)?.push(data);
+    embeds.push(await timed(timings, "project", () => engine.project(encoded.features, signal)));
+    if (taps) features.push(encoded.features);
+  }
+  const imageEmbeds = stackFloats(embeds, [embeds.length, tokens, dim]);
+  return timed(timings, "fuse", async () => {
+    const text = await embedTokenIds(engine, model, inputIds, signal);
+    const inputsEmbeds = await fuseRows(engine, text, imageEmbeds.data, pairing, tokens, signal);
+    if (!taps) return { inputsEmbeds };
+    const stages: Record<string, Tensor<"float32">> = {};
+    for (const [stage, data] of tapped) stages[stage] = stackFloats(data, [data.length, tokens, width]);
+    stages["image_features"] = stackFloats(features, [features.length, tokens, width]);
+    stages["image_embeds"] = imageEmbeds;
+    stages["text_embeds"] = text;
+    return { inputsEmbeds, stages };
+  });
 }
 
-/** E_NUMERIC when `data` holds NaN or infinity: a wrong pixel or feature would spread over the whole sequence. */
-export function checkFinite(operation: string, name: string, data: Float32Array): void {
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  if (at < 0) return;
-  throw new JanusError("E_NUMERIC", `${operation}: ${name} must be finite, got ${data[at]} at index ${at}`);
+/** pixel_values [B,N,3,S,S] as the reference's processor batches them: zeros where a row has fewer images. */
+export function batchPixels(
+  size: number,
+  pixels: readonly Float32Array[],
+  pairing: Pairing,
+  maskDims: readonly number[],
+): Tensor<"float32"> {
+  const dims = [maskDims[0] ?? 0, maskDims[1] ?? 0, 3, size, size];
+  const data = zeroFloats(dims);
+  for (const [at, image] of pairing.images.entries()) {
+    const source = pixels[at];
+    if (source) data.set(source, image * source.length);
+  }
+  return { type: "float32", dims, data };
+}
+
+/** Names of the tapped stages, in order. */
+function stageNames(blocks: number): string[] {
+  return ["vision.patch_embed", ...Array.from({ length: blocks }, (_, n) => `vision.block.${n}`)];
+}
+
+/** The embeddings [n,P,D] of the images a pairing uses, from either form the caller may have them in. */
+export function usedEmbeds(
+  imageEmbeds: Tensor<"float32">,
+  embMask: Tensor<"bool">,
+  pairing: Pairing,
+  tokens: number,
+  dim: number,
+): Float32Array {
+  if (pairing.images.length === 0) return new Float32Array(0);
+  const four = imageEmbeds?.dims?.length === 4;
+  checkFloats("fuse", "image_embeds", imageEmbeds, four ? [null, null, tokens, dim] : [null, tokens, dim]);
+  const perImage = tokens * dim;
+  const given = imageEmbeds.data.length / perImage;
+  const all = (embMask.dims[0] ?? 0) * (embMask.dims[1] ?? 0);
+  if (given === all) {
+    const used = pairing.images.map((image) => imageEmbeds.data.subarray(image * perImage, (image + 1) * perImage));
+    return stackFloats(used, [used.length, tokens, dim]).data;
+  }
+  if (given === pairing.images.length) return imageEmbeds.data;
+  throw new JanusError(
+    "E_SHAPE",
+    `fuse: image_embeds must hold ${all} images (as images_emb_mask does) or the ${pairing.images.length} it uses, got ${given}`,
+    { origin: "input" },
+  );
 }

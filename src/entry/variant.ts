@@ -50,7 +50,7 @@ export async function chooseVariant(
   if (!report.ok || !report.module) {
     throw new JanusError(
       "E_UNSUPPORTED",
-      `loading: variant ${variant} cannot run on ${host.engine}: ${report.why}; use another variant or fewer threads`,
+      `loading: variant ${variant} cannot run on ${host.engine}: ${report.why}; use another variant`,
       {
         origin: "usage",
       },

@@ -23,6 +23,8 @@ export const STORAGE_OF: Readonly<Record<BoundTensor["dtype"], Storage>> = {
 interface Piece {
   readonly placement: Placement;
   readonly tensor: BoundTensor;
+  /** The stored tensor that all its rows come from. */
+  readonly name: string;
   readonly firstRow: number;
   readonly rows: number;
   readonly rowElements: number;
@@ -58,7 +60,7 @@ export async function loadWeights(
     if (!bytes) break;
     next = read(pieces[at + 1]);
     next.catch(() => undefined); // Awaited in the next turn, unless packing fails first.
-    const { placement, tensor } = piece;
+    const { placement, tensor, name } = piece;
     // A vector is placed by element, a matrix by row.
     const unit = placement.kind === "vector" ? piece.rowElements : 1;
     const input = {
@@ -70,9 +72,7 @@ export async function loadWeights(
     };
     const packed = await engine.pack(input, bytes, signal);
     free.push(packed.buffer);
-    if (packed.nonFinite > 0) {
-      for (const name of tensor.names) nonFinite.set(name, (nonFinite.get(name) ?? 0) + packed.nonFinite);
-    }
+    if (packed.nonFinite > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + packed.nonFinite);
     loaded += piece.bytes;
     onBytes(loaded);
   }
@@ -85,7 +85,7 @@ export async function loadWeights(
   }
 }
 
-/** Whole rows of about PIECE_BYTES, cut at panel boundaries. */
+/** Whole rows of about PIECE_BYTES, cut at panel boundaries and where a stored tensor ends (q, k and v make up one layer). */
 function* cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Placement[]): Generator<Piece> {
   for (const placement of placements) {
     const tensor = bound.get(placement.role);
@@ -94,9 +94,13 @@ function* cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Plac
     const rowElements = elements(tensor.shape) / rows;
     const rowBytes = storedRowBytes(tensor);
     const step = Math.max(PANEL, Math.floor(PIECE_BYTES / rowBytes / PANEL) * PANEL);
-    for (let firstRow = 0; firstRow < rows; firstRow += step) {
-      const count = Math.min(step, rows - firstRow);
-      yield { placement, tensor, firstRow, rows: count, rowElements, bytes: count * rowBytes };
+    const partRows = rows / tensor.names.length;
+    for (const [part, name] of tensor.names.entries()) {
+      const end = (part + 1) * partRows;
+      for (let firstRow = part * partRows; firstRow < end; firstRow += step) {
+        const count = Math.min(step, end - firstRow);
+        yield { placement, tensor, name, firstRow, rows: count, rowElements, bytes: count * rowBytes };
+      }
     }
   }
 }

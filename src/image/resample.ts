@@ -55,17 +55,6 @@ export function bicubicTable(sourceSize: number, size: number): ResampleTable {
   return { bounds, weights, taps };
 }
 
-/** The source rows [begin, end) that output rows [begin, end) of a vertical pass read. */
-export function sourceRows(table: ResampleTable, begin: number, end: number): { begin: number; end: number } {
-  let first = Number.POSITIVE_INFINITY;
-  let last = 0;
-  for (let i = begin; i < end; i++) {
-    first = Math.min(first, table.bounds[i * 2]!);
-    last = Math.max(last, table.bounds[i * 2]! + table.bounds[i * 2 + 1]!);
-  }
-  return begin < end ? { begin: first, end: last } : { begin: 0, end: 0 };
-}
-
 /** Keys' cubic with a = -0.5. */
 function bicubic(distance: number): number {
   const a = -0.5;

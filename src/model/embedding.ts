@@ -19,17 +19,18 @@ export async function readTableRows(
   distinct: readonly number[],
   rowBytes: number,
   signal?: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const table = new Uint8Array(distinct.length * rowBytes);
   const runs = joinRuns(distinct, Math.floor(GAP_BYTES / rowBytes), Math.floor(RUN_BYTES / rowBytes));
   let next = 0;
   const drain = async (): Promise<void> => {
-    while (next < runs.length) {
-      const run = runs[next++];
-      if (!run) break;
+    for (let run = runs[next++]; run; run = runs[next++]) {
       const first = distinct[run.begin] ?? 0;
       const last = distinct[run.end - 1] ?? 0;
-      const rows = await read(first, last - first + 1, signal);
+      const rows = await read(first, last - first + 1, signal).catch((error: unknown) => {
+        next = runs.length; // Nobody waits for the rest.
+        throw error;
+      });
       for (let at = run.begin; at < run.end; at++) {
         const row = (distinct[at] ?? 0) - first;
         table.set(rows.subarray(row * rowBytes, (row + 1) * rowBytes), at * rowBytes);

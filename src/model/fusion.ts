@@ -4,8 +4,8 @@ import { elements, shapeText } from "../tensor.js";
 
 /** Which feature row goes to which slot: pair k is feature `features[k]` = (b*N+n)*P+p and position `slots[k]` = b*T+t, both ascending. */
 export interface Pairing {
-  readonly slots: Int32Array;
-  readonly features: Int32Array;
+  readonly slots: Int32Array<ArrayBuffer>;
+  readonly features: Int32Array<ArrayBuffer>;
   /** Images b*N+n that some row uses, ascending. */
   readonly images: readonly number[];
 }

@@ -6,7 +6,7 @@ import { elements, shapeText } from "../tensor.js";
  * Rows of the token table that a batch of ids asks for. Ids below zero read as 0 (modeling_vlm.py: `input_ids[input_ids < 0] = 0`), here
  * without touching the caller's array. E_PROMPT for an id beyond the table or a tensor that is not int64 [B,T].
  */
-export function tokenRows(inputIds: Tensor<"int64">, vocabRows: number): Int32Array {
+export function tokenRows(inputIds: Tensor<"int64">, vocabRows: number): Int32Array<ArrayBuffer> {
   if (inputIds?.type !== "int64" || !(inputIds.data instanceof BigInt64Array)) {
     throw new JanusError("E_PROMPT", "embedding tokens: input_ids must be an int64 tensor (data a BigInt64Array)");
   }
@@ -28,8 +28,22 @@ export function tokenRows(inputIds: Tensor<"int64">, vocabRows: number): Int32Ar
   });
 }
 
+/** E_PROMPT for a batch of ids [B,T] that the language model was not built for: to be asked before anything is computed. */
+export function checkSequence(inputIds: Tensor<"int64">, vocabRows: number, maxPositions: number): void {
+  tokenRows(inputIds, vocabRows);
+  const [, length = 0] = inputIds.dims;
+  if (length <= maxPositions) return;
+  throw new JanusError(
+    "E_PROMPT",
+    `embedding tokens: input_ids must be at most ${maxPositions} positions long (max_position_embeddings), got ${length}`,
+  );
+}
+
 /** The distinct values of `rows`, ascending, and for each element its place among them. */
-export function distinctRows(rows: Int32Array): { readonly distinct: readonly number[]; readonly index: Int32Array } {
+export function distinctRows(rows: Int32Array): {
+  readonly distinct: readonly number[];
+  readonly index: Int32Array<ArrayBuffer>;
+} {
   const distinct = [...new Set(rows)].sort((a, b) => a - b);
   const place = new Map(distinct.map((row, at) => [row, at]));
   return { distinct, index: rows.map((row) => place.get(row) ?? 0) };

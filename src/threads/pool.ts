@@ -3,7 +3,7 @@ import { resetControl, STOP, stopProgram } from "./control.js";
 import type { FromWorker, WorkerHandle } from "./protocol.js";
 import { fromWire } from "./protocol.js";
 
-/** How long a stopped program may take to leave before its workers are ended by force. */
+/** How long a stopped program may take to leave: a thousand times the work between two polls. */
 const STOP_GRACE_MS = 2000;
 
 export interface PoolOptions {
@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly control: Int32Array;
   /** Handed to every worker's start function. */
   readonly setup: unknown;
+  /** Milliseconds after which the workers of a program that does not leave when stopped are ended by force. */
+  readonly grace?: number;
 }
 
 export interface RunOptions {
@@ -24,22 +26,25 @@ export interface RunOptions {
 /**
  * The caller's end of the workers: sends a program to all of them and waits until all have left it.
  *
- * One program runs at a time; the caller queues. After a worker died or trapped the pool is lost: E_INTERNAL from then on.
+ * One program runs at a time; the caller queues. After a worker died, trapped or did not stop the pool is lost: its workers are ended, and
+ * every run is E_INTERNAL from then on.
  */
 export class Pool {
   readonly #workers: WorkerHandle[] = [];
-  readonly #control: Int32Array;
+  #control: Int32Array;
+  readonly #grace: number;
   #listeners: Array<(message: FromWorker) => void> = [];
   #lost: JanusError | undefined;
   #onLost: ((error: JanusError) => void) | undefined;
 
-  private constructor(control: Int32Array) {
+  private constructor(control: Int32Array, grace: number) {
     this.#control = control;
+    this.#grace = grace;
   }
 
   /** Starts `count` workers and waits until each has built its context. */
   static async start(options: PoolOptions): Promise<Pool> {
-    const pool = new Pool(options.control);
+    const pool = new Pool(options.control, options.grace ?? STOP_GRACE_MS);
     try {
       for (let index = 0; index < options.count; index++) pool.#add(options.startWorker(), index);
       await pool.#collect((worker, index) =>
@@ -58,19 +63,17 @@ export class Pool {
 
   /**
    * Runs a program on every worker; resolves to their outputs, the leader's first. Rejects with the signal's reason when aborted, with
-   * the first worker's error when one fails, in both cases only after every worker has left the program.
+   * the first worker's error when one fails, in both cases only after every worker has left the program (or was ended).
    */
   async run(program: string, input: unknown, options: RunOptions = {}): Promise<unknown[]> {
     const { signal } = options;
     signal?.throwIfAborted();
+    if (this.#lost) throw this.#lost;
     resetControl(this.#control);
     let force: ReturnType<typeof setTimeout> | undefined;
     const onAbort = (): void => {
       stopProgram(this.#control, STOP.cancelled);
-      force = setTimeout(
-        () => this.#lose(new JanusError("E_INTERNAL", "a worker did not leave its program when stopped")),
-        STOP_GRACE_MS,
-      );
+      force = setTimeout(() => this.#lose(unstoppable(program)), this.#grace);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -92,10 +95,14 @@ export class Pool {
     }
   }
 
-  /** Ends the workers. What is running rejects with E_DISPOSED. */
+  /** Ends the workers and lets go of their memory. What is running rejects with E_DISPOSED. */
   async dispose(): Promise<void> {
     this.#lose(new JanusError("E_DISPOSED", "the model was disposed of while it was working"));
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    // The block lies in the memory that all workers share: whoever keeps a disposed model must not keep that.
+    this.#control = new Int32Array(this.#control.length);
+    this.#listeners = [];
+    this.#onLost = undefined;
   }
 
   #add(worker: WorkerHandle, index: number): void {
@@ -106,16 +113,16 @@ export class Pool {
     );
   }
 
-  /** From now on everything rejects with `error`; workers that wait are let go. */
+  /** From now on everything rejects with `error`, and no worker goes on. */
   #lose(error: JanusError): void {
     this.#lost ??= error;
     stopProgram(this.#control, STOP.failed);
     this.#onLost?.(this.#lost);
+    for (const worker of this.#workers) void worker.terminate();
   }
 
   /** Posts to every worker and gathers one answer from each. */
   #collect(post: (worker: WorkerHandle, index: number) => void): Promise<unknown[]> {
-    if (this.#lost) return Promise.reject(this.#lost);
     return new Promise((resolve, reject) => {
       const outputs: unknown[] = [];
       let waiting = this.#workers.length;
@@ -123,9 +130,10 @@ export class Pool {
       this.#onLost = reject;
       this.#listeners = this.#workers.map((_, index) => (message) => {
         if (message.kind === "failed") {
-          failure ??= fromWire(message.error);
-          stopProgram(this.#control, STOP.failed);
-          if (message.fatal) this.#lost ??= failure;
+          const error = fromWire(message.error);
+          failure ??= error;
+          if (message.fatal) this.#lose(error);
+          else stopProgram(this.#control, STOP.failed);
         } else if (message.kind === "done") {
           outputs[index] = message.output;
         } else if (message.kind === "stopped") {
@@ -139,4 +147,8 @@ export class Pool {
       this.#workers.forEach(post);
     });
   }
+}
+
+function unstoppable(program: string): JanusError {
+  return new JanusError("E_INTERNAL", `a worker did not leave ${program} when stopped; load the model again`);
 }

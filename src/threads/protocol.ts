@@ -25,10 +25,9 @@ export interface WireError {
 export function toWire(error: unknown): WireError {
   if (error instanceof JanusError)
     return { code: error.code, message: error.message, origin: error.origin, stack: error.stack };
-  if (error instanceof Error) {
-    return { code: "E_INTERNAL", message: `a worker failed: ${error.message}`, stack: error.stack };
-  }
-  return { code: "E_INTERNAL", message: `a worker failed: ${String(error)}` };
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `a worker failed: ${reason.replace(/\.$/, "")}; load the model again`;
+  return { code: "E_INTERNAL", message, stack: error instanceof Error ? error.stack : undefined };
 }
 
 export function fromWire(wire: WireError): JanusError {
@@ -43,6 +42,7 @@ export interface WorkerHandle {
   onMessage(listener: (message: FromWorker) => void): void;
   /** Called when the worker ends by itself, with the reason in words. */
   onEnd(listener: (reason: string) => void): void;
+  /** Ends the worker, whatever it is doing; may be asked again. */
   terminate(): Promise<void>;
 }
 

@@ -30,7 +30,7 @@ export class Arena {
     if (!Number.isSafeInteger(end) || end > MEMORY_LIMIT) {
       throw new JanusError(
         "E_OOM",
-        `planning memory: ${at + bytes} bytes needed, but a WebAssembly memory ends at ${MEMORY_LIMIT}; use a smaller dtype or model`,
+        `planning memory: ${at + bytes} bytes needed, but a WebAssembly memory ends at ${MEMORY_LIMIT}; use a smaller dtype, model or picture`,
       );
     }
     this.#end = end;
@@ -64,7 +64,8 @@ export function ensureMemory(memory: WebAssembly.Memory, bytes: number): void {
   }
 }
 
-function outOfMemory(bytes: number, cause: unknown): JanusError {
+/** What a host that refuses memory throws, as E_OOM. */
+export function outOfMemory(bytes: number, cause: unknown): JanusError {
   const megabytes = Math.ceil(bytes / 1e6);
   return new JanusError(
     "E_OOM",

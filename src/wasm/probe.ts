@@ -1,5 +1,6 @@
 import type { Kernels } from "./abi.js";
 import { instantiateKernels } from "./instantiate.js";
+import { outOfMemory } from "./memory.js";
 import { isRelaxed, isThreaded, type Variant, type VariantFamily, variantOf } from "./variants.js";
 
 /** What the relaxed 8-bit dot does with a top bit set in its second operand, by the value of `probeDot8`. */
@@ -22,13 +23,17 @@ export interface VariantReport {
   readonly module?: WebAssembly.Module;
 }
 
-/** What this engine makes of one variant: validity first, then behaviour, never the engine's name. */
+const PAGE_BYTES = 65536;
+
+/** E_OOM when not even a page of memory can be had. What this engine makes of one variant: validity first, then behaviour, never the engine's name. */
 export async function probeVariant(name: Variant, binary: VariantBinary): Promise<VariantReport> {
   const refused = (why: string): VariantReport => ({ name, ok: false, why, fma: false, dot8: "absent" });
   let memory: WebAssembly.Memory;
   try {
     memory = probeMemory(name);
   } catch (error) {
+    // A page that cannot be had is a lack of memory, whatever the variant; a page that must not be shared is one of the engine.
+    if (error instanceof RangeError) throw outOfMemory(PAGE_BYTES, error);
     return refused(`no shared memory here: ${reason(error)}`);
   }
   if (!(binary instanceof WebAssembly.Module) && !WebAssembly.validate(binary)) {

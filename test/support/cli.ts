@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,33 +9,38 @@ export const JANUS = `${ROOT}dist/cli/main.js`;
 
 export interface CliResult {
   readonly status: number | null;
+  /** The signal it died of. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly milliseconds: number;
 }
 
-/** Runs `janus` with this engine. `interruptAfter` sends SIGINT when stderr or the clock says so. */
-export function janus(
-  args: readonly string[],
-  options: { cwd?: string; interruptAfterMs?: number } = {},
-): Promise<CliResult> {
+export interface CliOptions {
+  readonly cwd?: string;
+  /** Another copy of the command line. */
+  readonly program?: string;
+  /** A line of sh that runs the command as `"$@"`: for redirections and limits. */
+  readonly shell?: string;
+  /** Called when it was started: to send a signal, or to close a pipe. It leads a process group of its own. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** Runs `janus` with this engine. */
+export function janus(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { cwd = ROOT, program = JANUS, shell, onStart } = options;
+  const command = [process.execPath, program, ...args];
+  const [file, ...rest] = shell === undefined ? command : ["/bin/sh", "-c", shell, "sh", ...command];
   return new Promise((resolve) => {
     const started = performance.now();
-    const child = spawn(process.execPath, [JANUS, ...args], {
-      cwd: options.cwd ?? ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(file as string, rest, { cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => (stdout += chunk));
     child.stderr.on("data", (chunk) => (stderr += chunk));
-    const timer =
-      options.interruptAfterMs === undefined
-        ? undefined
-        : setTimeout(() => child.kill("SIGINT"), options.interruptAfterMs);
-    child.on("close", (status) => {
-      clearTimeout(timer);
-      resolve({ status, stdout, stderr, milliseconds: performance.now() - started });
+    onStart?.(child);
+    child.on("close", (status, signal) => {
+      resolve({ status, signal, stdout, stderr, milliseconds: performance.now() - started });
     });
   });
 }

@@ -17,9 +17,10 @@ const OFFERED = [
 /** What an earlier load of this process has set: it is not tried again, and not taken back. */
 const set = new Set<string>();
 
-/** Flags of this process that change how kernels run: given at its start (NODE_OPTIONS takes none of them), or set since. */
+/** V8 flags that change how WebAssembly runs: in the environment, on the command line, or set since. */
 export function flagsInForce(): string[] {
-  const given = process.execArgv.filter((flag) => /wasm|liftoff|turbo/.test(flag));
+  const environment = (process.env["NODE_OPTIONS"] ?? "").split(/\s+/);
+  const given = [...environment, ...process.execArgv].filter((flag) => /wasm|liftoff|turbo/.test(flag));
   return [...new Set([...given, ...set])];
 }
 

@@ -20,7 +20,7 @@ export function nodeHost(): Host {
     offeredFlags,
     availableThreads: () => Math.min(availableParallelism(), AUTO_THREADS_MAX),
     binary: async (variant) => new Uint8Array(await readFile(new URL(`../../wasm/${variant}.wasm`, import.meta.url))),
-    startWorker: startComputeWorker,
+    startWorker: () => startComputeWorker(),
     openModel: openModelSource,
     startTokenizer,
     decode(image, index, signal) {

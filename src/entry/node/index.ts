@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** janus-wasm for Node. */
 import type { WeightSource } from "../../weights/source.js";
 import { JanusModel } from "../janus.js";
@@ -29,9 +30,11 @@ export type { JanusConfig } from "../../model/config.js";
 export type { Tensor, TensorType } from "../../tensor.js";
 export type { WeightSource } from "../../weights/source.js";
 export type { ImageInput } from "../host.js";
-export type { CallOptions, EmbedResult, FuseInputs, ModelInputs, Stages, Timings } from "../janus.js";
+export type { CallOptions, EmbedResult, FuseInputs, ModelInputs } from "../janus.js";
 export type { DTypeOption, LoadOptions, ProgressEvent } from "../options.js";
 export type { EmbedRequest, Prepared } from "../prepare.js";
+export type { Stages } from "../stages.js";
 export type { Runtime } from "../start.js";
+export type { Timings } from "../timings.js";
 export { directorySource } from "./directory.js";
 export { writeSafetensors } from "./write-safetensors.js";

@@ -5,18 +5,25 @@ import { JanusError } from "../../errors.js";
 /** Progress is redrawn at most this often: enough to look alive, too little to cost anything. */
 const REDRAW_MS = 100;
 const BAR_WIDTH = 30;
+const CLEAR_LINE = "\r\x1b[2K";
 
+/** A bar that is on the screen; the next line takes its place. */
+let barIsDrawn = false;
+
+/** What follows the program's name. */
 export function commandLine(): readonly string[] {
-  return process.argv;
+  return process.argv.slice(2);
 }
 
 /** One line of a result. */
 export function print(line: string): void {
+  eraseBar();
   process.stdout.write(`${line}\n`);
 }
 
 /** One line that is not a result. */
 export function printNote(line: string): void {
+  eraseBar();
   process.stderr.write(`${line}\n`);
 }
 
@@ -47,10 +54,16 @@ export function progressBar(label: string): ProgressBar {
       const share = total > 0 ? Math.min(1, done / total) : 1;
       const filled = Math.round(share * BAR_WIDTH);
       const bar = "#".repeat(filled).padEnd(BAR_WIDTH, ".");
-      process.stderr.write(`\r\x1b[2K${label} ${bar} ${Math.floor(share * 100)} %`);
+      process.stderr.write(`${CLEAR_LINE}${label} ${bar} ${Math.floor(share * 100)} %`);
+      barIsDrawn = true;
     },
-    end: () => process.stderr.write("\r\x1b[2K"),
+    end: eraseBar,
   };
+}
+
+function eraseBar(): void {
+  if (barIsDrawn) process.stderr.write(CLEAR_LINE);
+  barIsDrawn = false;
 }
 
 /** Largest resident set of this process so far, in bytes (the picture decoder is a process of its own and not in it). */
@@ -73,10 +86,22 @@ export function interruptSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** A closed pipe (`| head`) ends the process quietly, as Unix tools do. */
-export function endQuietlyOnClosedPipe(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw new JanusError("E_IO", `writing to stdout: ${error.message}`, { origin: "output" });
+/**
+ * A reader that has gone (`| head`) ends the printing, not the work: the output file is still written and the exit status still says how
+ * it went. A stdout that fails otherwise (a full disk) is an error; a stderr that fails has nobody left to tell.
+ */
+export function outliveClosedPipes(): void {
+  process.stdout.on("error", (cause: NodeJS.ErrnoException) => {
+    if (cause.code === "EPIPE") return;
+    throw new JanusError("E_IO", `printing the result: ${cause.message}; send stdout elsewhere`, {
+      cause,
+      origin: "output",
+    });
   });
+  process.stderr.on("error", () => {});
+}
+
+/** Takes over what nobody caught: thrown by an event, or a rejection that nobody awaits. */
+export function onUncaught(listener: (error: unknown) => void): void {
+  process.on("uncaughtException", listener);
 }

@@ -1,25 +1,28 @@
 import { Worker } from "node:worker_threads";
 import type { WorkerHandle } from "../../threads/protocol.js";
 
-/** A compute worker as a worker thread. It keeps the process alive only while it is asked something. */
-export function startComputeWorker(): WorkerHandle {
+/** A compute worker as a worker thread, of another `program` for tests. It keeps the process alive only while it is asked something. */
+export function startComputeWorker(program: URL = new URL("./compute-worker.js", import.meta.url)): WorkerHandle {
   // Flags of this process that a worker refuses (--input-type) or that are not meant for it stay out.
-  const worker = new Worker(new URL("./compute-worker.js", import.meta.url), { execArgv: [] });
+  const worker = new Worker(program, { execArgv: [] });
   worker.unref();
   let ended = false;
   return {
     post(message, transfer) {
-      worker.ref();
+      // In this order: what cannot be posted is never answered, and would keep the process alive.
       worker.postMessage(message, [...transfer]);
+      worker.ref();
     },
     onMessage(listener) {
       worker.on("message", (message) => {
-        worker.unref();
+        // A last message may arrive while the worker is being ended, which terminate() waits for.
+        if (!ended) worker.unref();
         listener(message);
       });
     },
     onEnd(listener) {
-      worker.on("error", (error) => listener(error.message));
+      worker.on("error", (error: unknown) => listener(error instanceof Error ? error.message : String(error)));
+      worker.on("messageerror", (error) => listener(`it sent what cannot be read: ${error.message}`));
       worker.on("exit", (status) => {
         if (!ended) listener(`exit status ${status}`);
       });

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { JanusError } from "#dist/errors.js";
 import type { Tensor } from "#dist/tensor.js";
 import { encodeTensors } from "#dist/weights/encode-tensors.js";
+import { refusedNow } from "../../support/refusal.js";
 
 const test = suite("weights/encode-tensors");
 
@@ -37,6 +38,23 @@ test("the whole file: header padded to 8 bytes, wide types first, otherwise in t
   assert.is(data.readBigInt64LE(8), 2n ** 40n);
   assert.equal([data.readFloatLE(16), data.readFloatLE(20), data.readFloatLE(24)], [1, -2, 0.5]);
   assert.equal([...data.subarray(28)], [1, 0, 1, 7, 255]);
+});
+
+test("a tensor that no file would hold as it is is refused, not dropped", () => {
+  for (const [name, tensor, pattern] of [
+    [
+      "a",
+      { type: "float16", dims: [1], data: new Uint16Array(1) },
+      /expected the data of "a" to be int64 in a .*, got "float16" in/,
+    ],
+    ["a", { type: "int64", dims: [1], data: new Float32Array(1) }, /got "int64" in \[object Float32Array\]/],
+    ["a", { type: "bool", dims: [1], data: Uint8Array.of(7) }, /to be 0 and 1/],
+    ["a", null, /got undefined in/],
+    ["a", { type: "float32", dims: null, data: new Float32Array(1) }, /to fill \[\]/],
+    ["__metadata__", { type: "uint8", dims: [1], data: new Uint8Array(1) }, /another name/],
+  ] as const) {
+    refusedNow(() => encodeTensors([[name, tensor as unknown as Tensor]]), "E_SHAPE", pattern);
+  }
 });
 
 test("a view into a larger buffer gives its own part, and nothing is copied", () => {

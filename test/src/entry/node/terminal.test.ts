@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { progressBar } from "#dist/entry/node/terminal.js";
+import { printNote, progressBar } from "#dist/entry/node/terminal.js";
 
 const test = suite("entry/node/terminal");
 
@@ -45,6 +45,15 @@ test("shares outside of 0 to 1 stay within the bar", () => {
       /x #{30} 100 %$/,
     );
   }
+});
+
+test("the next line takes the place of a bar, once", () => {
+  const written = onStderr(true, () => {
+    progressBar("loading").update(1, 4);
+    printNote("janus: first");
+    printNote("second");
+  });
+  assert.ok(written.endsWith(" 25 %\r\u001b[2Kjanus: first\nsecond\n"), JSON.stringify(written));
 });
 
 test("anything else gets nothing", () => {

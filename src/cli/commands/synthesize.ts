@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
-import { synthesize } from "../entry/node/synthesize.js";
-import { progressBar } from "../entry/node/terminal.js";
+import { progressBar } from "../../entry/node/terminal.js";
+import { EXIT_STATUS, examples } from "./help.js";
 
 interface SynthesizeFlags {
   readonly output: string;
@@ -11,14 +11,19 @@ interface SynthesizeFlags {
 /** `janus synthesize --output DIR`: a Janus-Pro-1B sized checkpoint of made-up weights, the same on every machine. */
 export function synthesizeCommand(signal?: AbortSignal): Command {
   return new Command("synthesize")
-    .description("write a full-size checkpoint of deterministic made-up weights, for tests and benchmarks")
-    .requiredOption("--output <dir>", "directory to write, 1 GB (fp32: 2 GB)")
+    .summary("write a full-size checkpoint of made-up weights")
+    .description("Write a full-size checkpoint of deterministic made-up weights, for tests and benchmarks.")
+    .requiredOption("-o, --output <dir>", "directory to write, 1 GB (fp32: 2 GB)")
     .addOption(new Option("--preset <name>", "model to imitate").choices(["janus-pro-1b"]).default("janus-pro-1b"))
     .addOption(
       new Option("--dtype <type>", "stored type; fp32 is bf16 widened").choices(["bf16", "fp32"]).default("bf16"),
     )
     .option("--force", "overwrite an earlier output")
+    .option("--verbose", "with an error, its stack")
+    .addHelpText("after", examples("janus synthesize --output /tmp/janus-pro-1b"))
+    .addHelpText("after", EXIT_STATUS)
     .action(async ({ output, dtype, force }: SynthesizeFlags) => {
+      const { synthesize } = await import("../../entry/node/synthesize.js");
       const bar = progressBar("synthesize");
       try {
         await synthesize(output, { dtype, force, signal, onProgress: bar.update });

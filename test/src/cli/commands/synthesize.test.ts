@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { CommanderError } from "commander";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { synthesizeCommand } from "#dist/cli/synthesize.js";
-import { ROOT } from "../../support/paths.js";
-import { refused } from "../../support/refusal.js";
-import { inScratch } from "../../support/scratch.js";
+import { synthesizeCommand } from "#dist/cli/commands/synthesize.js";
+import { ROOT } from "../../../support/paths.js";
+import { refused } from "../../../support/refusal.js";
+import { inScratch } from "../../../support/scratch.js";
 
-const test = suite("cli/synthesize");
+const test = suite("cli/commands/synthesize");
 
 function run(args: string[], signal?: AbortSignal): Promise<unknown> {
   const quiet = { writeErr: () => {}, writeOut: () => {} };
@@ -45,7 +45,7 @@ test("L06, and the signal of the command line", () =>
 test("L10: an interrupt half-way leaves no directory, and nothing is printed off a terminal", () =>
   inScratch(async (folder) => {
     const script = `
-      import { synthesizeCommand } from ${JSON.stringify(`${ROOT}dist/cli/synthesize.js`)};
+      import { synthesizeCommand } from ${JSON.stringify(`${ROOT}dist/cli/commands/synthesize.js`)};
       await synthesizeCommand().parseAsync(["--output", ${JSON.stringify(join(folder, "out"))}], { from: "user" });`;
     const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "pipe"] });
     let printed = "";

@@ -1,12 +1,13 @@
 import { Command } from "commander";
-import { JanusError } from "../errors.js";
+import { JanusError } from "../../errors.js";
 
 /** `janus pack`: named so that it can be found; refused until packed checkpoints are built. */
 export function packCommand(): Command {
   return new Command("pack")
-    .description("write a checkpoint in packed form (not built yet)")
+    .summary("write a checkpoint in packed form (not built yet)")
+    .description("Write a checkpoint in packed form (not built yet).")
     .allowUnknownOption()
-    .allowExcessArguments()
+    .argument("[anything...]", "flags are not read yet")
     .action(() => {
       throw new JanusError(
         "E_UNSUPPORTED",

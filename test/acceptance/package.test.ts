@@ -1,0 +1,114 @@
+/** The package as a stranger gets it: packed by npm, put into an empty project, and used from there. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { janus, temporaryFolder } from "../support/cli.js";
+import { ROOT } from "../support/paths.js";
+
+const test = suite("package");
+
+const project = temporaryFolder();
+const installed = join(project, "node_modules/janus-wasm");
+const packed = new Map<string, number>();
+
+function run(file: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(file, args, { cwd, encoding: "utf8" });
+  assert.is(status, 0, `${file} ${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+test.before(() => {
+  // --ignore-scripts: the build is there, and other suites are running on it.
+  const report = run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", project], ROOT);
+  const [{ filename, files }] = JSON.parse(report);
+  for (const { path, size } of files) packed.set(path, size);
+  mkdirSync(installed, { recursive: true });
+  run("tar", ["-xzf", filename, "-C", installed, "--strip-components=1"], project);
+  // What npm would install beside it.
+  const { dependencies } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8"));
+  for (const name of Object.keys(dependencies)) {
+    const link = join(project, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(`${ROOT}node_modules/${name}`, link);
+  }
+  writeFileSync(join(project, "package.json"), '{ "type": "module" }');
+});
+
+test("it holds what runs, its types, the demo model and the licences, and nothing else", () => {
+  for (const path of [
+    "LICENSE",
+    "NOTICE",
+    "package.json",
+    "dist/cli/main.js",
+    "dist/entry/node/index.js",
+    "dist/entry/node/index.d.ts",
+    "dist/entry/node/compute-worker.js",
+    "dist/entry/node/tokenizer-worker.js",
+    "dist/entry/node/decoder-process.js",
+    ...["simd", "simd-threads", "relaxed", "relaxed-threads"].map((name) => `dist/wasm/${name}.wasm`),
+    ...["config.json", "model.safetensors", "tokenizer.json", "README.md"].map((name) => `models/demo/${name}`),
+    "models/demo/examples/00.png",
+  ]) {
+    assert.ok(packed.has(path), `${path} is missing`);
+  }
+  for (const path of packed.keys()) {
+    assert.match(path, /^(dist|models)\/|^(package\.json|README\.md|LICENSE|NOTICE)$/);
+    assert.not.match(path, /\.(map|wat|tsbuildinfo)$|debug\.|\.tmp/, path);
+  }
+  const bytes = [...packed.values()].reduce((sum, size) => sum + size, 0);
+  assert.ok(bytes < 6e6, `${bytes} bytes unpacked, of which the demo model is 3.4 MB`);
+});
+
+test("the command line runs from there, in any folder", async () => {
+  const { bin, version } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+  const program = join(installed, bin.janus);
+  assert.match(readFileSync(program, "utf8"), /^#!\/usr\/bin\/env node\n/);
+  assert.is((await janus(["--version"], { program, cwd: "/" })).stdout, `${version}\n`);
+  const model = join(installed, "models/demo");
+  const args = ["--image", join(model, "examples/00.png"), "--output", "out.safetensors"];
+  const embedded = await janus(["embed", "--model", model, "--question", "What is in the image?", ...args], {
+    program,
+    cwd: project,
+  });
+  assert.is(embedded.status, 0, embedded.stderr);
+});
+
+test("import { Janus } from the package", () => {
+  const script = `
+    import { Janus } from "janus-wasm";
+    const janus = await Janus.load("node_modules/janus-wasm/models/demo");
+    const { inputsEmbeds } = await janus.embed({ prompt: "Hello" });
+    await janus.dispose();
+    console.log(inputsEmbeds.dims.length);`;
+  assert.is(run(process.execPath, ["--input-type=module", "-e", script], project), "3\n");
+});
+
+test("its types serve a strict project that checks libraries, too", () => {
+  writeFileSync(
+    join(project, "use.ts"),
+    `import { type EmbedRequest, Janus, JanusError, type Tensor } from "janus-wasm";
+    const request: EmbedRequest = { question: "What is in the image?", images: ["a.png"] };
+    try {
+      const janus: Janus = await Janus.load("model", { dtype: "auto", threads: 2 });
+      const { inputsEmbeds }: { inputsEmbeds: Tensor<"float32"> } = await janus.embed(request);
+      const data: Float32Array = inputsEmbeds.data;
+      console.log(data.length);
+      await janus.dispose();
+    } catch (error) {
+      if (error instanceof JanusError) console.log(error.code);
+    }
+    // @ts-expect-error: what the types refuse is refused
+    await Janus.load("model", { threads: "two" });`,
+  );
+  const strict = ["--noEmit", "--strict", "--target", "es2022", "--skipLibCheck", "false"];
+  for (const resolution of [
+    ["--module", "nodenext"],
+    ["--module", "esnext", "--moduleResolution", "bundler"],
+  ]) {
+    run(process.execPath, [`${ROOT}node_modules/typescript/bin/tsc`, ...strict, ...resolution, "use.ts"], project);
+  }
+});
+
+test.run();

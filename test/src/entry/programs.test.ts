@@ -1,0 +1,199 @@
+/** The programs of a worker that is alone, in this thread: what they answer, what they hand over, what they leave in memory. */
+import { readFileSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { openModel, planMemory } from "#dist/entry/load.js";
+import {
+  type EncodeOutput,
+  type ModelContext,
+  type PackInput,
+  type PackOutput,
+  PROGRAMS,
+  startModel,
+} from "#dist/entry/programs.js";
+import { CONTROL_BYTES, STOP, WORD } from "#dist/threads/control.js";
+import type { Reply } from "#dist/threads/serve.js";
+import { Stopped } from "#dist/threads/team.js";
+import { STORAGE, type Storage } from "#dist/wasm/abi.js";
+import { f32 } from "#dist/wasm/memory.js";
+import { recordedFiles } from "../../support/checkpoint-files.js";
+import { memorySource } from "../../support/fuse-checkpoint.js";
+import { assertSameBits, random } from "../../support/numbers.js";
+import { ROOT } from "../../support/paths.js";
+
+const test = suite("entry/programs");
+
+const model = await openModel(memorySource(recordedFiles("tiny-orig-safetensors")));
+const { dim, tokens, width, imageSize } = model.config;
+
+function binary(variant: string): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(`${ROOT}dist/wasm/${variant}.wasm`));
+}
+
+/** A single worker over memory of its own; `control` is what its caller would hold. */
+function alone(): { x: ModelContext; control: Int32Array } {
+  const control = new SharedArrayBuffer(CONTROL_BYTES);
+  const plan = planMemory(model, false, 1);
+  const setup = { module: binary("simd"), memory: undefined, control, config: model.config, plan };
+  return { x: startModel(setup, 0, 1), control: new Int32Array(control) };
+}
+
+/** Calls a program as `serve` does; the leader always replies. */
+function call(name: keyof typeof PROGRAMS, x: ModelContext, input: unknown, own: unknown): Reply {
+  const program = PROGRAMS[name] as (x: ModelContext, input: unknown, own: unknown) => Reply | undefined;
+  const reply = program(x, input, own);
+  if (!reply) throw new Error(`${name} gave no reply`);
+  return reply;
+}
+
+/** Packs a piece; how many of its elements are not finite. The leader gives its buffer back. */
+function packed(x: ModelContext, input: PackInput, own: Uint8Array): number {
+  const { output, transfer } = call("pack", x, input, own);
+  const { nonFinite, buffer } = output as PackOutput;
+  assert.is(buffer, own.buffer);
+  assert.equal(transfer, [own.buffer]);
+  return nonFinite;
+}
+
+async function packAll(x: ModelContext): Promise<void> {
+  for (const placement of x.plan.placements) {
+    const tensor = model.bound.get(placement.role)!;
+    const rows = tensor.shape[0] ?? 1;
+    const bytes = await model.checkpoint.readRows(tensor, 0, rows);
+    const count = placement.kind === "vector" ? bytes.length / 4 : rows;
+    const input: PackInput = { placement, first: 0, count, stored: STORAGE.f32, bytes: bytes.length };
+    assert.is(packed(x, input, bytes), 0);
+  }
+}
+
+test("a worker alone makes its own memory, of the plan's size, and sees its caller's stop", () => {
+  const { x, control } = alone();
+  assert.ok(x.memory.buffer instanceof ArrayBuffer && x.memory.buffer.byteLength >= x.plan.free);
+  assert.is(x.scratch, x.plan.scratch);
+  x.team.barrier();
+  control[WORD.stop] = STOP.cancelled;
+  assert.throws(
+    () => x.team.barrier(),
+    (error: unknown) => error instanceof Stopped,
+  );
+});
+
+test("workers of several share the memory and its control block, each with scratch of its own", () => {
+  const plan = planMemory(model, false, 3);
+  const pages = Math.ceil(plan.free / 65536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  const setup = { module: binary("simd-threads"), memory, control: undefined, config: model.config, plan };
+  const workers = [0, 1, 2].map((index) => startModel(setup, index, 3));
+  assert.equal(
+    workers.map(({ scratch }) => scratch - plan.scratch),
+    [0, plan.scratchBytes, 2 * plan.scratchBytes],
+  );
+  assert.ok(workers.every((x) => x.memory === memory));
+  new Int32Array(memory.buffer, plan.control, 3)[WORD.stop] = STOP.failed;
+  for (const x of workers)
+    assert.throws(
+      () => x.team.poll(),
+      (error: unknown) => error instanceof Stopped,
+    );
+});
+
+test("a vector is widened to its place piece by piece, and what is not finite is counted", () => {
+  const { x } = alone();
+  const placement = x.plan.placements.find(({ role }) => role === "pos_embed")!;
+  const before = x.memory.buffer.byteLength;
+  const large = random(16 * 64, 1);
+  large[70] = Number.NaN;
+  for (const [first, count] of [
+    [0, 64],
+    [64, 960],
+  ] as const) {
+    const own = new Uint8Array(large.slice(first, first + count).buffer);
+    const input = { placement, first, count, stored: STORAGE.f32, bytes: own.length };
+    assert.is(packed(x, input, own), first === 0 ? 0 : 1);
+  }
+  assertSameBits(f32(x.memory, placement.at, 1024), large);
+  assert.ok(x.memory.buffer.byteLength >= before);
+});
+
+test("stored halves are widened to f32 panels when the plan says so", async () => {
+  const half = await openModel(memorySource(recordedFiles("tiny-orig-f16")));
+  for (const wide of [false, true]) {
+    const plan = planMemory(half, wide, 1);
+    const setup = { module: binary("simd"), memory: undefined, control: undefined, config: half.config, plan };
+    const x = startModel(setup, 0, 1);
+    const placement = plan.placements.find(({ role }) => role === "aligner.layers.0.weight")!;
+    const bits = Uint16Array.from({ length: 56 * 48 }, (_, i) => 0x3c00 + (i % 1024)); // 1 and up
+    const own = new Uint8Array(bits.buffer);
+    const input = { placement, first: 0, count: 56, stored: STORAGE.f16 as Storage, bytes: own.length };
+    assert.is(packed(x, input, own), 0);
+    // Column 9, k 5 is the second column of the second panel.
+    const at = 8 * 48 + 5 * 8 + 1;
+    if (wide) assert.is(f32(x.memory, placement.at, 56 * 48)[at], 1 + ((9 * 48 + 5) % 1024) / 1024);
+    else assert.is(new Uint16Array(x.memory.buffer, placement.at, 56 * 48)[at], 0x3c00 + ((9 * 48 + 5) % 1024));
+  }
+});
+
+test("answers are copies that are handed over, stages only when asked for", async () => {
+  const { x } = alone();
+  await packAll(x);
+  const picture = Uint8Array.from({ length: 30 * 20 * 3 }, (_, i) => i % 256);
+  const reply = call("preprocess", x, { width: 30, height: 20 }, picture);
+  const pixels = reply.output as Float32Array;
+  assert.is(pixels.length, 3 * imageSize ** 2);
+  assert.equal(reply.transfer, [pixels.buffer]);
+
+  const plain = call("encode", x, { taps: false, tile: "4x8" }, pixels);
+  const { features, stages } = plain.output as EncodeOutput;
+  assert.is(features.length, tokens * width);
+  assert.equal([stages.length, plain.transfer], [0, [features.buffer]]);
+  const tapped = call("encode", x, { taps: true, tile: "4x8" }, pixels);
+  const output = tapped.output as EncodeOutput;
+  assertSameBits(output.features, features);
+  assert.equal(
+    output.stages.map(([name]) => name),
+    ["vision.patch_embed", "vision.block.0", "vision.block.1", "vision.block.2"],
+  );
+  assert.is(tapped.transfer?.length, 5);
+  assert.is(new Set(tapped.transfer).size, 5);
+
+  const embeds = call("project", x, { tile: "4x8" }, features);
+  assert.is((embeds.output as Float32Array).length, tokens * dim);
+  call("encode", x, { taps: false, tile: "4x8" }, new Float32Array(pixels.length));
+  const again = call("project", x, { tile: "4x8" }, features).output;
+  assertSameBits(
+    again as Float32Array,
+    embeds.output as Float32Array,
+    "features come from the caller, not from memory",
+  );
+});
+
+test("token rows grow the memory, and what is not finite is counted in the rows given", () => {
+  const { x } = alone();
+  const before = x.memory.buffer.byteLength;
+  const table = random(50 * dim, 1);
+  table[7] = Number.POSITIVE_INFINITY;
+  const rows = 3000;
+  const index = Int32Array.from({ length: rows }, (_, i) => (i * 7) % 50);
+  const input = { rows, distinct: 50, storage: STORAGE.f32 };
+  const reply = call("embedTokens", x, input, { table: new Uint8Array(table.buffer), index });
+  const { bad, data } = reply.output as { bad: number; data: Float32Array };
+  assert.is(bad, 1);
+  assert.ok(x.memory.buffer.byteLength > before);
+  index.forEach((row, at) => {
+    assertSameBits(data.subarray(at * dim, (at + 1) * dim), table.subarray(row * dim, (row + 1) * dim));
+  });
+});
+
+test("source rows are put in at their index, and into a copy", () => {
+  const { x } = alone();
+  const text = random(5 * dim, 1);
+  const source = random(2 * dim, 2);
+  const own = { text, source, index: Int32Array.from([4, 1]) };
+  const fused = call("fuse", x, { rows: 5, sources: 2 }, own).output as Float32Array;
+  const expected = text.slice();
+  expected.set(source.subarray(0, dim), 4 * dim);
+  expected.set(source.subarray(dim), dim);
+  assertSameBits(fused, expected);
+});
+
+test.run();

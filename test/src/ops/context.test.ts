@@ -1,0 +1,64 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { add } from "#dist/ops/add.js";
+import { attention } from "#dist/ops/attention.js";
+import { copyRows, fillRgb } from "#dist/ops/canvas.js";
+import { offset, type ProductContext } from "#dist/ops/context.js";
+import { gather } from "#dist/ops/gather.js";
+import { linear } from "#dist/ops/gemm.js";
+import { layernorm } from "#dist/ops/layernorm.js";
+import { normalise } from "#dist/ops/normalise.js";
+import { packWeights, widen } from "#dist/ops/pack.js";
+import { patchify } from "#dist/ops/patchify.js";
+import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
+import { scatter } from "#dist/ops/scatter.js";
+import type { Pointer } from "#dist/wasm/abi.js";
+import { recordedSteps } from "../../support/recorded-calls.js";
+
+const test = suite("ops/context");
+
+test("an offset counts elements, of f32 unless another size is given", () => {
+  assert.is(offset(64 as Pointer, 3), 76);
+  assert.is(offset(64 as Pointer, 3, 1), 67);
+  assert.is(offset(64 as Pointer, 0), 64);
+});
+
+test("it reaches the end of memory: addresses are not 32-bit integers here", () => {
+  assert.is(offset((2 ** 31) as Pointer, 2 ** 28), 3 * 2 ** 30);
+});
+
+const AT = 64 as Pointer;
+const ROWS = { at: AT, stride: 8 };
+
+/** Every op on 40 rows, or pixels, or elements. */
+const CALLS: Readonly<Record<string, (x: ProductContext) => void>> = {
+  add: (x) => add(x, AT, AT, AT, 40),
+  attention: (x) => attention(x, ROWS, ROWS, AT, AT, { tokens: 40, heads: 2, headWidth: 4 }),
+  copyRows: (x) => copyRows(x, AT, AT, 8, 8, 8, 40),
+  fillRgb: (x) => fillRgb(x, AT, [1, 2, 3], 40),
+  gather: (x) => gather(x, AT, AT, AT, 8, 0, 40),
+  layernorm: (x) => layernorm(x, AT, AT, { weight: AT, bias: AT, width: 8, eps: 1 }, 40),
+  linear: (x) => linear(x, ROWS, ROWS, { panels: AT, bias: AT, columns: 8, k: 8, storage: 0 }, 40),
+  normalise: (x) => normalise(x, AT, AT, AT, 40),
+  packWeights: (x) => packWeights(x, AT, AT, AT, 8, 1, true, 3, 40),
+  patchify: (x) => patchify(x, AT, AT, 12, 2),
+  resizeHorizontal: (x) => resizeHorizontal(x, AT, AT, { bounds: AT, weights: AT, taps: 4 }, 8, 8, 40),
+  resizeVertical: (x) => resizeVertical(x, AT, AT, { bounds: AT, weights: AT, taps: 4 }, 8, 8, 40),
+  scatter: (x) => scatter(x, AT, AT, AT, 8, 40),
+  widen: (x) => widen(x, AT, AT, 1, 40),
+};
+
+for (const [name, call] of Object.entries(CALLS)) {
+  test(`${name} ends at a barrier, and every worker comes to as many, also one without a share`, () => {
+    for (const count of [1, 2, 3, 64]) {
+      const barriers = Array.from({ length: count }, (_, index) => {
+        const steps = recordedSteps(index, count, call);
+        assert.is(steps.at(-1), "barrier");
+        return steps.filter((step) => step === "barrier").length;
+      });
+      assert.ok(barriers.every((times) => times === barriers[0]));
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,110 @@
+/** Every op as a program that a test can call by name, in this thread or on a pool of workers. */
+import { type PreprocessConfig, preprocessPicture } from "#dist/image/preprocess.js";
+import { projectImage } from "#dist/model/aligner.js";
+import type { JanusConfig } from "#dist/model/config.js";
+import type { Activations, Weights } from "#dist/model/plan.js";
+import { encodeImage } from "#dist/model/vision.js";
+import { add } from "#dist/ops/add.js";
+import { attention } from "#dist/ops/attention.js";
+import { copyRows, fillRgb } from "#dist/ops/canvas.js";
+import type { ProductContext } from "#dist/ops/context.js";
+import { gather } from "#dist/ops/gather.js";
+import { linear } from "#dist/ops/gemm.js";
+import { layernorm } from "#dist/ops/layernorm.js";
+import { normalise } from "#dist/ops/normalise.js";
+import { countNonFinite, packWeights, widen } from "#dist/ops/pack.js";
+import { patchify } from "#dist/ops/patchify.js";
+import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
+import { scatter } from "#dist/ops/scatter.js";
+import { CONTROL_BYTES } from "#dist/threads/control.js";
+import type { Reply } from "#dist/threads/serve.js";
+import { Team } from "#dist/threads/team.js";
+import { ARENA_BASE, NULL, type Pointer, TILE } from "#dist/wasm/abi.js";
+import { instantiateKernels } from "#dist/wasm/instantiate.js";
+import { Arena, f32 } from "#dist/wasm/memory.js";
+
+/** More than any op of the tests asks for. */
+export const SCRATCH_BYTES = 1 << 20;
+
+/** First byte after the control block and the scratch of three workers. */
+export const FREE = ARENA_BASE + CONTROL_BYTES + 3 * SCRATCH_BYTES;
+
+export interface OpSetup {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** A worker's context over the shared memory; without threads the control block is not looked at. */
+export function startOps(setup: OpSetup, index: number, count: number): ProductContext {
+  const { module, memory } = setup;
+  const kernels = instantiateKernels(module, memory);
+  const threaded = memory.buffer instanceof SharedArrayBuffer;
+  const control = threaded
+    ? new Int32Array(memory.buffer, ARENA_BASE, CONTROL_BYTES / 4)
+    : new Int32Array(CONTROL_BYTES / 4);
+  const team = new Team(index, count, control, () => kernels.barrier(threaded ? (ARENA_BASE as Pointer) : NULL, count));
+  const scratch = (ARENA_BASE + CONTROL_BYTES + index * SCRATCH_BYTES) as Pointer;
+  return { kernels, memory, team, scratch, tile: TILE["4x8"] };
+}
+
+/** `picture.data` is for the leader alone; buffers are taken from `free` on. */
+function preprocess(
+  x: ProductContext,
+  config: PreprocessConfig,
+  picture: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  dst: Pointer,
+  free: Pointer,
+): void {
+  preprocessPicture(x, config, picture, x.team.leads ? picture.data : undefined, dst, new Arena(free));
+}
+
+/** What the tap saw, in order: on every worker the same names. */
+function encode(
+  x: ProductContext,
+  config: JanusConfig,
+  weights: Weights,
+  activations: Activations,
+  taps: boolean,
+): readonly (readonly [string, Float32Array])[] {
+  const seen: [string, Float32Array][] = [];
+  const tap = (stage: string, at: Pointer): number =>
+    seen.push([stage, f32(x.memory, at, config.tokens * config.width).slice()]);
+  encodeImage(x, config, weights, activations, taps ? tap : undefined);
+  return seen;
+}
+
+export const OPS = {
+  add,
+  attention,
+  copyRows,
+  countNonFinite,
+  encode,
+  fillRgb,
+  gather,
+  layernorm,
+  linear,
+  normalise,
+  packWeights,
+  patchify,
+  preprocess,
+  project: projectImage,
+  resizeHorizontal,
+  resizeVertical,
+  scatter,
+  widen,
+};
+
+export type Op = keyof typeof OPS;
+type Rest<T> = T extends readonly [unknown, ...infer Tail] ? Tail : never;
+/** The arguments of an op after its context. */
+export type OpArguments<K extends Op> = Rest<Parameters<(typeof OPS)[K]>>;
+
+export interface OpCall {
+  readonly op: Op;
+  readonly args: readonly unknown[];
+}
+
+export function callOp(x: ProductContext, { op, args }: OpCall): Reply {
+  const call = OPS[op] as (x: ProductContext, ...args: readonly unknown[]) => unknown;
+  return { output: call(x, ...args) };
+}
