@@ -20,7 +20,7 @@ export function synthesizeCommand(signal?: AbortSignal): Command {
     )
     .option("--force", "overwrite an earlier output")
     .option("--verbose", "with an error, its stack")
-    .addHelpText("after", examples("janus synthesize --output /tmp/janus-pro-1b"))
+    .addHelpText("after", examples("janus synthesize --output janus-pro-1b"))
     .addHelpText("after", EXIT_STATUS)
     .action(async ({ output, dtype, force }: SynthesizeFlags) => {
       const { synthesize } = await import("../../entry/node/synthesize.js");
