@@ -16,8 +16,8 @@
  * Scores of columns beyond `tokens` come from whatever the last key panel holds and are never used. `out` must not overlap the inputs.
  * Error, u = 2^-24: each probability within 2 |score error| + (tokens / 4 + 10) u relative, the score error that of `multiply`.
  */
-import { expLanes } from "../simd/exp";
-import { maskPartial, storePartial } from "../simd/partial";
+import { expVectors } from "../simd/exp";
+import { addLanes, maskPartial, storePartial } from "../simd/partial";
 import { STORAGE_F32 } from "../simd/widen";
 import { elementAt, ROW_BYTES } from "../tiles/column-block";
 import { tilePanels } from "../tiles/family";
@@ -60,9 +60,8 @@ export function attention(
         storeScores(target, scoreBytes, sums + i * rows * PANEL_BYTES, rows, scale);
       }
     }
-    for (let row: usize = 0; row < rows; row++) {
-      store<f32>(inverseSums + (row << 2), 1 / exponentiate(scratch + row * scoreBytes, tokens));
-    }
+    exponentiate(scratch, scoreBytes, rows, tokens);
+    invert(inverseSums, scratch, scoreBytes, rows, tokens);
     for (let first: usize = 0; first < valuePanelCount; first += width) {
       const count = min<usize>(width, valuePanelCount - first);
       product(tile, sums, scratch, scoreBytes, rows, valuePanels, first, count, tokens);
@@ -105,33 +104,70 @@ function storeScores(scores: usize, stride: usize, sums: usize, rows: usize, sca
   }
 }
 
-/** Replaces a row of scores by exp(score - maximum) and returns their sum. A NaN among the scores makes the sum NaN. */
-function exponentiate(scores: usize, tokens: usize): f32 {
-  const whole = tokens & ~3;
-  const tail = scores + (whole << 2);
-  const inTail = maskPartial(tokens - whole);
-  const lowest = f32x4.splat(-f32.MAX_VALUE);
-  let maxima = v128.bitselect(v128.load(tail), lowest, inTail);
-  for (let at = scores; at < tail; at += 16) maxima = f32x4.pmax(maxima, v128.load(at));
-  maxima = f32x4.pmax(maxima, i8x16.shuffle(maxima, maxima, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  maxima = f32x4.pmax(maxima, i8x16.shuffle(maxima, maxima, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+/** Replaces rows of scores by exp(score - maximum of the row); lanes beyond `tokens` in the last vector become 0. */
+function exponentiate(scores: usize, stride: usize, rows: usize, tokens: usize): void {
+  const end = scores + rows * stride;
+  const inTail = maskPartial(tokens & 3);
+  const tail = (tokens & ~3) << 2;
+  for (; scores < end; scores += stride) {
+    expVectors(scores, scores, (tokens + 3) >> 2, largest(scores, tokens));
+    if ((tokens & 3) !== 0) v128.store(scores + tail, v128.and(v128.load(scores + tail), inTail));
+  }
+}
 
-  let total = f32x4.splat(0);
-  for (let at = scores; at < tail; at += 16) {
-    const value = expLanes(f32x4.sub(v128.load(at), maxima));
-    v128.store(at, value);
-    total = f32x4.add(total, value);
+/** The largest score of a row; NaN only where there is nothing else. */
+function largest(scores: usize, tokens: usize): f32 {
+  const lowest = f32x4.splat(-f32.MAX_VALUE);
+  const fours = scores + ((tokens & ~15) << 2);
+  const tail = scores + ((tokens & ~3) << 2);
+  let a = v128.bitselect(v128.load(tail), lowest, maskPartial(tokens & 3));
+  let b = lowest;
+  let c = lowest;
+  let d = lowest;
+  let at = scores;
+  for (; at < fours; at += 64) {
+    a = f32x4.pmax(a, v128.load(at));
+    b = f32x4.pmax(b, v128.load(at, 16));
+    c = f32x4.pmax(c, v128.load(at, 32));
+    d = f32x4.pmax(d, v128.load(at, 48));
   }
-  if (whole < tokens) {
-    const value = v128.and(expLanes(f32x4.sub(v128.load(tail), maxima)), inTail);
-    v128.store(tail, value);
-    total = f32x4.add(total, value);
-  }
-  return (
-    f32x4.extract_lane(total, 0) +
-    f32x4.extract_lane(total, 1) +
-    (f32x4.extract_lane(total, 2) + f32x4.extract_lane(total, 3))
+  for (; at < tail; at += 16) a = f32x4.pmax(a, v128.load(at));
+  a = f32x4.pmax(f32x4.pmax(b, c), f32x4.pmax(d, a));
+  a = f32x4.pmax(a, i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.extract_lane(
+    f32x4.pmax(a, i8x16.shuffle(a, a, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)),
+    0,
   );
+}
+
+/**
+ * inverseSums[r] = 1 / sum of row r, NaN when there is one in it. A row's sum is one chain of vectors in order, then its lanes: four rows side by side, the
+ * last one standing in for those that are missing.
+ */
+function invert(inverseSums: usize, scores: usize, stride: usize, rows: usize, tokens: usize): void {
+  const bytes = ((tokens + 3) & ~3) << 2;
+  const last = rows - 1;
+  for (let row: usize = 0; row < rows; row += 4) {
+    let r0 = scores + row * stride;
+    const r1 = scores + min<usize>(row + 1, last) * stride - r0;
+    const r2 = scores + min<usize>(row + 2, last) * stride - r0;
+    const r3 = scores + min<usize>(row + 3, last) * stride - r0;
+    let t0 = f32x4.splat(0);
+    let t1 = t0;
+    let t2 = t0;
+    let t3 = t0;
+    for (const end = r0 + bytes; r0 < end; r0 += 16) {
+      t0 = f32x4.add(t0, v128.load(r0));
+      t1 = f32x4.add(t1, v128.load(r0 + r1));
+      t2 = f32x4.add(t2, v128.load(r0 + r2));
+      t3 = f32x4.add(t3, v128.load(r0 + r3));
+    }
+    const target = inverseSums + (row << 2);
+    store<f32>(target, 1 / addLanes(t0));
+    if (row + 1 < rows) store<f32>(target, 1 / addLanes(t1), 4);
+    if (row + 2 < rows) store<f32>(target, 1 / addLanes(t2), 8);
+    if (row + 3 < rows) store<f32>(target, 1 / addLanes(t3), 12);
+  }
 }
 
 /** Rows of a panel times 1 / sum, to the columns from `column` on; four lanes at a time where they do not cross a column block. */

@@ -6,7 +6,7 @@
  *   keys     f32 [heads, panels of a head's keys]: 8 tokens side by side, (t, i) at (t / 8) * 8 * headWidth + i * 8 + t % 8
  *   values   f32 [heads, panels of a head's values]: 8 columns side by side, (t, n) at (n / 8) * 8 * tokens + t * 8 + n % 8
  *   partial  f32 [panelEnd - panelBegin, rowEnd - rowBegin, 8], what `multiply` leaves of the 3 * heads * headWidth columns
- *   bias     f32 [columns rounded up to 8] or 0
+ *   bias     f32 [columns rounded up to 8]
  *
  * A head's keys take tokens rounded up to 8 times headWidth elements, its values headWidth rounded up to 8 times tokens: what the last panel of
  * either has beyond that is left as it is. Where a head is a multiple of 8 wide, a panel is one head's and goes as vectors; else element by element.
@@ -36,7 +36,7 @@ export function finishHeads(
   let sums = partial;
   for (let panel = panelBegin; panel < panelEnd; panel++) {
     const end = sums + height * PANEL_BYTES;
-    if (bias !== 0) addBias(sums, end, bias + panel * PANEL_BYTES);
+    addBias(sums, end, bias + panel * PANEL_BYTES);
     const whole = headWidth % PANEL === 0;
     const step: usize = whole ? PANEL : 1;
     for (let lane: usize = 0; lane < PANEL; lane += step) {

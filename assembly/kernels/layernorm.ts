@@ -12,7 +12,7 @@
  * where that error of the mean is small beside the deviation.
  */
 import { multiplyAdd } from "../simd/fma";
-import { loadPartial, maskPartial, storePartial } from "../simd/partial";
+import { addLanes, loadPartial, maskPartial, storePartial } from "../simd/partial";
 import { COLUMN_BLOCK, elementAt } from "../tiles/column-block";
 
 export function layernorm(
@@ -96,12 +96,23 @@ function scaleRow(
   const rstds = f32x4.splat(rstd);
   for (let begin: usize = 0; begin < width; begin += COLUMN_BLOCK, src += step, dst += step) {
     const count = min<usize>(COLUMN_BLOCK, width - begin);
-    for (let i: usize = 0; i < count; i += 4) {
+    const weight = gamma + (begin << 2);
+    const shift = beta + (begin << 2);
+    let i: usize = 0;
+    for (; i + 8 <= count; i += 8) {
+      const at = i << 2;
+      const low = f32x4.mul(f32x4.sub(v128.load(src + at), means), rstds);
+      const high = f32x4.mul(f32x4.sub(v128.load(src + at, 16), means), rstds);
+      const scaledLow = multiplyAdd(low, v128.load(weight + at), v128.load(shift + at));
+      const scaledHigh = multiplyAdd(high, v128.load(weight + at, 16), v128.load(shift + at, 16));
+      v128.store(dst + at, scaledLow);
+      v128.store(dst + at, scaledHigh, 16);
+    }
+    for (; i < count; i += 4) {
       const at = i << 2;
       const rest = count - i;
-      const weight = (begin + i) << 2;
       const normal = f32x4.mul(f32x4.sub(loadPartial(src + at, rest), means), rstds);
-      const scaled = multiplyAdd(normal, loadPartial(gamma + weight, rest), loadPartial(beta + weight, rest));
+      const scaled = multiplyAdd(normal, loadPartial(weight + at, rest), loadPartial(shift + at, rest));
       storePartial(dst + at, scaled, rest);
     }
   }
@@ -109,12 +120,4 @@ function scaleRow(
 
 function addSquare(total: v128, deviation: v128): v128 {
   return multiplyAdd(deviation, deviation, total);
-}
-
-function addLanes(lanes: v128): f32 {
-  return (
-    f32x4.extract_lane(lanes, 0) +
-    f32x4.extract_lane(lanes, 1) +
-    (f32x4.extract_lane(lanes, 2) + f32x4.extract_lane(lanes, 3))
-  );
 }

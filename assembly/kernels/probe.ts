@@ -2,13 +2,9 @@
  * What the relaxed instructions do on this engine, found by running them on inputs whose admissible results differ. The inputs carry
  * `nothing()`, a zero that no optimiser can see through, so that nothing is decided at compile time.
  */
+import { nothing } from "../simd/constant";
 import { DOT8, dot8 } from "../simd/dot8";
 import { FUSED, multiplyAdd } from "../simd/fma";
-
-/** Zero: a memory has at most 65536 = 2^16 pages. */
-function nothing(): i32 {
-  return memory.size() >>> 17;
-}
 
 /**
  * 1 when multiply-add rounds once, 0 when it rounds twice or is not compiled in.

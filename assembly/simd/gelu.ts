@@ -1,8 +1,12 @@
-import { expLanes } from "./exp";
+import { kept, nothing } from "./constant";
+import { EXPONENT_BIAS, Exp, LN2_LOWER, LN2_UPPER, LOG2_E, Q0, Q1, Q2, Q3, Q4, SMALLEST, WHOLE } from "./exp";
 import { multiplyAdd } from "./fma";
 
 /**
- * gelu(x) = x Φ(x) = x/2 (1 + erf(x/√2)) in each lane.
+ * dst = gelu(src + bias), rows of 8: gelu(x) = x Φ(x) = x/2 (1 + erf(x/√2)).
+ *
+ *   dst   rows of two vectors, `step` bytes apart; may be src where the step is 32
+ *   src   f32 [rows, 8], up to `end`
  *
  * |x| < 1: x/2 + x² g(x²), where x g(x²) = Φ(x) - 1/2 = erf(x/√2)/2; g of degree 4 in x², fit error 1.5e-8 of erf.
  * |x| >= 1: max(x, 0) - |x| Q(|x|) with the tail Q(a) = 1 - Φ(a) = exp(-a²/2) N(a)/D(a): no cancellation on the negative side, where
@@ -30,32 +34,301 @@ const D3: f32 = 0.46742836;
 const D4: f32 = 0.10120554;
 const D5: f32 = 0.010220882;
 
-export function geluLanes(x: v128): v128 {
-  const magnitude = f32x4.abs(x);
-  const near = f32x4.lt(magnitude, f32x4.splat(1));
-  return v128.bitselect(geluNear(x), geluFar(x, f32x4.pmin(magnitude, f32x4.splat(A_MAX))), near);
+export function geluRows(dst: usize, step: usize, src: usize, end: usize, bias: usize): void {
+  const biasLow = v128.load(bias);
+  const biasHigh = v128.load(bias, 16);
+  const zero = nothing();
+  const limit = kept(A_MAX, zero);
+  const g0 = kept(G0, zero);
+  const g1 = kept(G1, zero);
+  const g2 = kept(G2, zero);
+  const g3 = kept(G3, zero);
+  const g4 = kept(G4, zero);
+  const n0 = kept(N0, zero);
+  const n1 = kept(N1, zero);
+  const n2 = kept(N2, zero);
+  const n3 = kept(N3, zero);
+  const n4 = kept(N4, zero);
+  const d1 = kept(D1, zero);
+  const d2 = kept(D2, zero);
+  const d3 = kept(D3, zero);
+  const d4 = kept(D4, zero);
+  const d5 = kept(D5, zero);
+  const minusHalf = kept(-0.5, zero);
+  const log2E = kept(LOG2_E, zero);
+  const whole = kept(WHOLE, zero);
+  const lower = kept(-LN2_LOWER, zero);
+  const upper = kept(-LN2_UPPER, zero);
+  const q4 = kept(Q4, zero);
+  const q3 = kept(Q3, zero);
+  const q2 = kept(Q2, zero);
+  const q1 = kept(Q1, zero);
+  const q0 = kept(Q0, zero);
+  const one = kept(1, zero);
+  const exponentBias = i32x4.splat(EXPONENT_BIAS + zero);
+  const smallest = kept(SMALLEST, zero);
+  // Two rows at a time: four chains side by side keep the units busy.
+  for (; src + 64 <= end; src += 64, dst += 2 * step) {
+    const low = Gelu.lanes(
+      f32x4.add(v128.load(src, 0), biasLow),
+      limit,
+      g0,
+      g1,
+      g2,
+      g3,
+      g4,
+      n0,
+      n1,
+      n2,
+      n3,
+      n4,
+      d1,
+      d2,
+      d3,
+      d4,
+      d5,
+      minusHalf,
+      log2E,
+      whole,
+      lower,
+      upper,
+      q4,
+      q3,
+      q2,
+      q1,
+      q0,
+      one,
+      exponentBias,
+      smallest,
+    );
+    const high = Gelu.lanes(
+      f32x4.add(v128.load(src, 16), biasHigh),
+      limit,
+      g0,
+      g1,
+      g2,
+      g3,
+      g4,
+      n0,
+      n1,
+      n2,
+      n3,
+      n4,
+      d1,
+      d2,
+      d3,
+      d4,
+      d5,
+      minusHalf,
+      log2E,
+      whole,
+      lower,
+      upper,
+      q4,
+      q3,
+      q2,
+      q1,
+      q0,
+      one,
+      exponentBias,
+      smallest,
+    );
+    const nextLow = Gelu.lanes(
+      f32x4.add(v128.load(src, 32), biasLow),
+      limit,
+      g0,
+      g1,
+      g2,
+      g3,
+      g4,
+      n0,
+      n1,
+      n2,
+      n3,
+      n4,
+      d1,
+      d2,
+      d3,
+      d4,
+      d5,
+      minusHalf,
+      log2E,
+      whole,
+      lower,
+      upper,
+      q4,
+      q3,
+      q2,
+      q1,
+      q0,
+      one,
+      exponentBias,
+      smallest,
+    );
+    const nextHigh = Gelu.lanes(
+      f32x4.add(v128.load(src, 48), biasHigh),
+      limit,
+      g0,
+      g1,
+      g2,
+      g3,
+      g4,
+      n0,
+      n1,
+      n2,
+      n3,
+      n4,
+      d1,
+      d2,
+      d3,
+      d4,
+      d5,
+      minusHalf,
+      log2E,
+      whole,
+      lower,
+      upper,
+      q4,
+      q3,
+      q2,
+      q1,
+      q0,
+      one,
+      exponentBias,
+      smallest,
+    );
+    v128.store(dst, low);
+    v128.store(dst, high, 16);
+    v128.store(dst + step, nextLow);
+    v128.store(dst + step, nextHigh, 16);
+  }
+  if (src < end) {
+    const low = Gelu.lanes(
+      f32x4.add(v128.load(src, 0), biasLow),
+      limit,
+      g0,
+      g1,
+      g2,
+      g3,
+      g4,
+      n0,
+      n1,
+      n2,
+      n3,
+      n4,
+      d1,
+      d2,
+      d3,
+      d4,
+      d5,
+      minusHalf,
+      log2E,
+      whole,
+      lower,
+      upper,
+      q4,
+      q3,
+      q2,
+      q1,
+      q0,
+      one,
+      exponentBias,
+      smallest,
+    );
+    const high = Gelu.lanes(
+      f32x4.add(v128.load(src, 16), biasHigh),
+      limit,
+      g0,
+      g1,
+      g2,
+      g3,
+      g4,
+      n0,
+      n1,
+      n2,
+      n3,
+      n4,
+      d1,
+      d2,
+      d3,
+      d4,
+      d5,
+      minusHalf,
+      log2E,
+      whole,
+      lower,
+      upper,
+      q4,
+      q3,
+      q2,
+      q1,
+      q0,
+      one,
+      exponentBias,
+      smallest,
+    );
+    v128.store(dst, low);
+    v128.store(dst, high, 16);
+  }
 }
 
-function geluNear(x: v128): v128 {
-  const square = f32x4.mul(x, x);
-  let g = multiplyAdd(f32x4.splat(G4), square, f32x4.splat(G3));
-  g = multiplyAdd(g, square, f32x4.splat(G2));
-  g = multiplyAdd(g, square, f32x4.splat(G1));
-  g = multiplyAdd(g, square, f32x4.splat(G0));
-  return multiplyAdd(square, g, f32x4.mul(x, f32x4.splat(0.5)));
-}
-
-function geluFar(x: v128, a: v128): v128 {
-  let numerator = multiplyAdd(f32x4.splat(N4), a, f32x4.splat(N3));
-  numerator = multiplyAdd(numerator, a, f32x4.splat(N2));
-  numerator = multiplyAdd(numerator, a, f32x4.splat(N1));
-  numerator = multiplyAdd(numerator, a, f32x4.splat(N0));
-  let denominator = multiplyAdd(f32x4.splat(D5), a, f32x4.splat(D4));
-  denominator = multiplyAdd(denominator, a, f32x4.splat(D3));
-  denominator = multiplyAdd(denominator, a, f32x4.splat(D2));
-  denominator = multiplyAdd(denominator, a, f32x4.splat(D1));
-  denominator = multiplyAdd(denominator, a, f32x4.splat(1));
-  const density = expLanes(f32x4.mul(f32x4.mul(a, a), f32x4.splat(-0.5)));
-  const tail = f32x4.mul(density, f32x4.div(numerator, denominator));
-  return f32x4.sub(f32x4.pmax(f32x4.splat(0), x), f32x4.mul(a, tail));
+/** Inlined by decree, as `Exp`. */
+abstract class Gelu {
+  @inline
+  static lanes(
+    x: v128,
+    limit: v128,
+    g0: v128,
+    g1: v128,
+    g2: v128,
+    g3: v128,
+    g4: v128,
+    n0: v128,
+    n1: v128,
+    n2: v128,
+    n3: v128,
+    n4: v128,
+    d1: v128,
+    d2: v128,
+    d3: v128,
+    d4: v128,
+    d5: v128,
+    minusHalf: v128,
+    log2E: v128,
+    whole: v128,
+    lower: v128,
+    upper: v128,
+    q4: v128,
+    q3: v128,
+    q2: v128,
+    q1: v128,
+    q0: v128,
+    one: v128,
+    exponentBias: v128,
+    smallest: v128,
+  ): v128 {
+    const magnitude = f32x4.abs(x);
+    const near = f32x4.lt(magnitude, one);
+    const a = f32x4.pmin(magnitude, limit);
+    const square = f32x4.mul(x, x);
+    let g = multiplyAdd(g4, square, g3);
+    g = multiplyAdd(g, square, g2);
+    g = multiplyAdd(g, square, g1);
+    g = multiplyAdd(g, square, g0);
+    g = multiplyAdd(square, g, f32x4.mul(x, n0));
+    let numerator = multiplyAdd(n4, a, n3);
+    numerator = multiplyAdd(numerator, a, n2);
+    numerator = multiplyAdd(numerator, a, n1);
+    numerator = multiplyAdd(numerator, a, n0);
+    let denominator = multiplyAdd(d5, a, d4);
+    denominator = multiplyAdd(denominator, a, d3);
+    denominator = multiplyAdd(denominator, a, d2);
+    denominator = multiplyAdd(denominator, a, d1);
+    denominator = multiplyAdd(denominator, a, one);
+    const exponent = f32x4.mul(f32x4.mul(a, a), minusHalf);
+    const density = Exp.lanes(exponent, log2E, whole, lower, upper, q4, q3, q2, q1, q0, one, exponentBias, smallest);
+    const tail = f32x4.mul(density, f32x4.div(numerator, denominator));
+    const far = f32x4.sub(f32x4.pmax(f32x4.splat(0), x), f32x4.mul(a, tail));
+    return v128.bitselect(g, far, near);
+  }
 }

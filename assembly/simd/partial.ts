@@ -24,3 +24,12 @@ export function storePartial(target: usize, value: v128, count: usize): void {
 export function maskPartial(count: usize): v128 {
   return i32x4.lt_u(i32x4(0, 1, 2, 3), i32x4.splat(count as i32));
 }
+
+/** The four lanes added up, in the one order that every sum of a row ends with. */
+export function addLanes(lanes: v128): f32 {
+  return (
+    f32x4.extract_lane(lanes, 0) +
+    f32x4.extract_lane(lanes, 1) +
+    (f32x4.extract_lane(lanes, 2) + f32x4.extract_lane(lanes, 3))
+  );
+}

@@ -181,7 +181,7 @@ export interface Kernels {
   /**
    * out[r,n] = epilogue(partial[r,n] + bias[n]) for rows in range and the columns of panels in range, out f32 [rows,columns] in column blocks.
    *
-   * `bias`: f32 padded to 8 columns, or NULL. `residual` (EPILOGUE.residual): element (r,c) at (c / 256) * residualBlock + r * residualRow + c % 256;
+   * `bias`: f32 padded to 8 columns. `residual` (EPILOGUE.residual): element (r,c) at (c / 256) * residualBlock + r * residualRow + c % 256;
    * may be `out` itself. Tail columns (columns % 8) are not stored.
    */
   finish(
@@ -276,11 +276,13 @@ export interface Kernels {
     rowEnd: number,
   ): void;
 
-  /** dst[i] = exp(src[i]), f32, src <= 0: at most 2 ULP on [-87.3, 0], 0 below -87.34. What the softmax applies. dst may be src. */
+  /** dst[i] = exp(src[i]), f32, src <= 0: at most 2 ULP on [-87.3, 0], 0 below -87.34. What the softmax applies. Whole vectors of 4; dst may be src. */
   exp(dst: Pointer, src: Pointer, begin: number, end: number): void;
 
-  /** dst[i] = gelu(src[i]) = src[i]/2 * (1 + erf(src[i]/sqrt 2)), f32: what the GELU epilogue applies. dst may be src. */
-  gelu(dst: Pointer, src: Pointer, begin: number, end: number): void;
+  /**
+   * dst[i] = gelu(src[i] + bias[i % 8]), gelu(x) = x/2 * (1 + erf(x/sqrt 2)), f32: what the GELU epilogue applies. Whole rows of 8; dst may be src.
+   */
+  gelu(dst: Pointer, src: Pointer, bias: Pointer, begin: number, end: number): void;
 
   /**
    * Waits until `count` workers have arrived. `control`: i32 [3] = arrived, generation, stop, 4-byte aligned. Returns the stop word: when it is
