@@ -1,10 +1,10 @@
-import type { Host } from "../entry/host.js";
-import { JanusModel } from "../entry/janus.js";
-import { nodeHost } from "../entry/node/host.js";
+import { stackFloats } from "../entry/floats.js";
+import { Janus } from "../entry/node/index.js";
 import { refuseExisting } from "../entry/node/output.js";
 import { refuseInputAsOutput } from "../entry/node/output-conflict.js";
 import { peakMemoryBytes } from "../entry/node/terminal.js";
 import { writeSafetensors } from "../entry/node/write-safetensors.js";
+import { addTimings, newTimings } from "../entry/timings.js";
 import type { EncodeFlags } from "./commands/encode.js";
 import { loadOptions } from "./commands/model-options.js";
 import { loadingBar } from "./progress.js";
@@ -16,53 +16,33 @@ export async function encode(flags: EncodeFlags, signal: AbortSignal): Promise<v
   const force = flags.force === true;
   await refuseExisting(flags.output, force);
   await refuseInputAsOutput(flags.output, flags.model, flags.image);
-  const host = timingDecode(nodeHost());
-  const janus = await JanusModel.load(host, flags.model, { ...loadOptions(flags, signal), onProgress: loadingBar() });
+  const janus = await Janus.load(flags.model, { ...loadOptions(flags, signal), onProgress: loadingBar() });
   try {
-    const loaded = performance.now();
-    const pixels = await janus.preprocess(flags.image, { signal });
-    const preprocessed = performance.now();
-    const features = await janus.encode(pixels, { signal });
-    const encoded = performance.now();
-    const embeds = await janus.project(features, { signal });
-    const projected = performance.now();
-    const tensors = { image_features: features, image_embeds: embeds };
+    const load = performance.now() - started;
+    const features: Float32Array[] = [];
+    const embeds: Float32Array[] = [];
+    const timings = newTimings();
+    for await (const picture of janus.encodeStream(flags.image, { signal })) {
+      features.push(picture.imageFeatures.data);
+      embeds.push(picture.imageEmbeds.data);
+      addTimings(timings, picture.timings);
+    }
+    const computed = performance.now();
+    const { tokens, width, dim } = janus.config;
+    const tensors = {
+      image_features: stackFloats(features, [features.length, tokens, width]),
+      image_embeds: stackFloats(embeds, [embeds.length, tokens, dim]),
+    };
     await writeSafetensors(flags.output, tensors, { force, signal });
     const end = performance.now();
+    const { total: _, ...stages } = timings;
     report(flags, {
-      dims: { image_features: features.dims, image_embeds: embeds.dims },
+      dims: { image_features: tensors.image_features.dims, image_embeds: tensors.image_embeds.dims },
       runtime: janus.runtime,
-      timings: {
-        load: loaded - started,
-        decode: host.decodeMs,
-        preprocess: preprocessed - loaded - host.decodeMs,
-        text: 0,
-        encode: encoded - preprocessed,
-        project: projected - encoded,
-        fuse: 0,
-        write: end - projected,
-        total: end - started,
-      },
+      timings: { load, ...stages, write: end - computed, total: end - started },
       peakMemoryBytes: peakMemoryBytes(),
     });
   } finally {
     await janus.dispose();
   }
-}
-
-/** The same host, which sums up the milliseconds of its decoding. */
-function timingDecode(host: Host): Host & { readonly decodeMs: number } {
-  const timing = {
-    ...host,
-    decodeMs: 0,
-    async decode(...args: Parameters<Host["decode"]>) {
-      const started = performance.now();
-      try {
-        return await host.decode(...args);
-      } finally {
-        timing.decodeMs += performance.now() - started;
-      }
-    },
-  };
-  return timing;
 }

@@ -1,6 +1,6 @@
 import type { RgbImage } from "../image/pixels.js";
+import type { PicturePlan } from "../image/plan.js";
 import type { JanusConfig } from "../model/config.js";
-import type { ModelPlan } from "../model/plan.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import { Pool } from "../threads/pool.js";
 import type { WorkerHandle } from "../threads/protocol.js";
@@ -25,7 +25,8 @@ export interface EngineOptions {
   readonly module: WebAssembly.Module;
   readonly threads: number;
   readonly config: JanusConfig;
-  readonly plan: ModelPlan;
+  /** Of a model, or for `preprocess` alone. */
+  readonly plan: PicturePlan;
   /** The register tile that every worker uses, until `timeTiles` finds a faster one. */
   readonly tile: TileName;
   readonly startWorker: () => WorkerHandle;
@@ -39,6 +40,7 @@ export interface EngineOptions {
 export class Engine {
   readonly #pool: Pool;
   #tile: TileName;
+  #busy = false;
 
   private constructor(pool: Pool, tile: TileName) {
     this.#pool = pool;
@@ -53,13 +55,18 @@ export class Engine {
     const control = memory
       ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
       : new Int32Array(own ?? new ArrayBuffer(CONTROL_BYTES));
-    const setup: Setup = { module, memory, control: own, config, plan };
+    const setup: Setup<PicturePlan> = { module, memory, control: own, config, plan };
     const { startWorker, tile } = options;
     return new Engine(await Pool.start({ count: threads, startWorker, control, setup }), tile);
   }
 
   get threads(): number {
     return this.#pool.size;
+  }
+
+  /** Whether the workers run a program. */
+  get busy(): boolean {
+    return this.#busy;
   }
 
   /** The register tile that every worker uses. */
@@ -129,14 +136,19 @@ export class Engine {
     return this.#pool.dispose();
   }
 
-  #run(
+  async #run(
     program: keyof typeof PROGRAMS,
     input: unknown,
     own: unknown,
     transfer: readonly ArrayBuffer[],
     signal?: AbortSignal,
   ): Promise<unknown[]> {
-    return this.#pool.run(program, input, { own, transfer, signal });
+    this.#busy = true;
+    try {
+      return await this.#pool.run(program, input, { own, transfer, signal });
+    } finally {
+      this.#busy = false;
+    }
   }
 }
 

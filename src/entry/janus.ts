@@ -1,17 +1,22 @@
 import type { JanusConfig } from "../model/config.js";
+import type { Pairing } from "../model/fusion.js";
 import { pairSlots } from "../model/fusion.js";
 import { checkSequence } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
 import type { WeightSource } from "../weights/source.js";
+import type { Items } from "./ahead.js";
+import { ahead, checkItems } from "./ahead.js";
 import type { Engine } from "./engine.js";
 import { checkFinite, checkFloats, splitFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { Host, ImageInput } from "./host.js";
 import type { OpenModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
+import type { Picture } from "./pictures.js";
+import { Pictures } from "./pictures.js";
 import type { EmbedRequest, Prepared } from "./prepare.js";
 import { Preparer } from "./prepare.js";
-import { Queue } from "./queue.js";
+import { Schedule } from "./schedule.js";
 import type { Stages } from "./stages.js";
 import { batchPixels, embedSequence, embedTokenIds, fuseRows, usedEmbeds } from "./stages.js";
 import type { Runtime } from "./start.js";
@@ -60,29 +65,48 @@ export interface EmbedResult {
   readonly stages?: Stages;
 }
 
+/** One picture of a stream. */
+export interface EncodeResult {
+  /** float32 [1,P,W]: the vision tower's. */
+  readonly imageFeatures: Tensor<"float32">;
+  /** float32 [1,P,D]: the aligner's. */
+  readonly imageEmbeds: Tensor<"float32">;
+  readonly timings: Timings;
+}
+
+/** Requests whose text is ready, and the first picture as far as it came. */
+interface Readied {
+  readonly prepared: Prepared;
+  readonly pairing: Pairing;
+  readonly first: Picture | undefined;
+  readonly timings: Timings;
+}
+
 /**
  * A loaded Janus: images and prompts in, `inputs_embeds` out.
  *
  * Calls queue in order, and read the arrays they are given when their turn comes: leave those alone until the promise settles. Every call takes an AbortSignal, rejects with its reason, and leaves the model usable. Returned arrays belong to the
  * caller. `dispose()` ends the workers; calls after it, and calls still queued, reject with E_DISPOSED.
+ *
+ * Of several pictures, in one call or in a stream, each is decoded and preprocessed while the one before is computed: one ahead, never more.
  */
 export class JanusModel {
-  readonly #host: Host;
   readonly #model: OpenModel;
   readonly #engine: Engine;
   readonly #preparer: Preparer;
-  readonly #queue = new Queue();
+  readonly #pictures: Pictures;
+  readonly #schedule = new Schedule();
   readonly #close: () => Promise<void>;
   /** What runs, and why. */
   readonly runtime: Runtime;
   #disposing: Promise<void> | undefined;
 
   private constructor(host: Host, started: Awaited<ReturnType<typeof startModel>>) {
-    this.#host = host;
     this.#model = started.model;
     this.#engine = started.engine;
     this.#close = started.close;
     this.#preparer = new Preparer(host, started.model);
+    this.#pictures = new Pictures(host, started.engine, started.model.config);
     this.runtime = started.runtime;
   }
 
@@ -99,10 +123,9 @@ export class JanusModel {
   /** pixel_values float32 [n,3,S,S] of one picture or several. VLMImageProcessor.preprocess, byte for byte Pillow's pixels. */
   preprocess(image: ImageInput | readonly ImageInput[], options: CallOptions = {}): Promise<Tensor<"float32">> {
     const images: readonly ImageInput[] = Array.isArray(image) ? image : [image as ImageInput];
-    return this.#queue.run(async (signal) => {
-      const timings = newTimings();
+    return this.#schedule.run(async (call) => {
       const pixels: Float32Array[] = [];
-      for (const [at, input] of images.entries()) pixels.push(await this.#pixels(input, at, timings, signal));
+      for await (const one of this.#pixelsAlone(images, call)) pixels.push(one);
       const size = this.config.imageSize;
       return stackFloats(pixels, [images.length, 3, size, size]);
     }, options.signal);
@@ -110,7 +133,7 @@ export class JanusModel {
 
   /** image_features float32 [n,P,W] of pixel_values [n,3,S,S] or [B,N,3,S,S] (n = B*N). The vision tower. */
   encode(pixelValues: Tensor<"float32">, options: CallOptions = {}): Promise<Tensor<"float32">> {
-    return this.#queue.run(async (signal) => {
+    return this.#schedule.run(async ({ signal }) => {
       const { imageSize, tokens, width } = this.config;
       const five = pixelValues?.dims?.length === 5;
       const shape = [3, imageSize, imageSize];
@@ -126,7 +149,7 @@ export class JanusModel {
 
   /** image_embeds float32 [n,P,D] of image_features [n,P,W]. The aligner. */
   project(imageFeatures: Tensor<"float32">, options: CallOptions = {}): Promise<Tensor<"float32">> {
-    return this.#queue.run(async (signal) => {
+    return this.#schedule.run(async ({ signal }) => {
       const { tokens, width, dim } = this.config;
       checkFloats("project", "image_features", imageFeatures, [null, tokens, width]);
       checkFinite("project", "image_features", imageFeatures.data);
@@ -140,7 +163,10 @@ export class JanusModel {
 
   /** text_embeds float32 [B,T,D] of input_ids int64 [B,T]; ids below zero read as 0. */
   embedTokens(inputIds: Tensor<"int64">, options: CallOptions = {}): Promise<Tensor<"float32">> {
-    return this.#queue.run((signal) => embedTokenIds(this.#engine, this.#model, inputIds, signal), options.signal);
+    return this.#schedule.run(
+      ({ signal }) => embedTokenIds(this.#engine, this.#model, inputIds, signal),
+      options.signal,
+    );
   }
 
   /**
@@ -151,7 +177,7 @@ export class JanusModel {
     inputs: FuseInputs,
     options: CallOptions & { readonly allowNonFinite?: boolean } = {},
   ): Promise<Tensor<"float32">> {
-    return this.#queue.run(async (signal) => {
+    return this.#schedule.run(async ({ signal }) => {
       const { dim } = this.config;
       const { textEmbeds, imageEmbeds, imagesSeqMask, imagesEmbMask } = inputs;
       // The rule of the masks holds for any number of tokens per image, also one that this tower does not make.
@@ -170,19 +196,16 @@ export class JanusModel {
     requests: EmbedRequest | readonly EmbedRequest[],
     options: CallOptions = {},
   ): Promise<Prepared & ModelInputs> {
-    return this.#queue.run(async (signal) => {
-      const timings = newTimings();
-      const prepared = await this.#preparer.prepare(requests, signal);
+    return this.#schedule.run(async (call) => {
+      const prepared = await this.#preparer.prepare(requests, call.signal);
       const [, images = 1] = prepared.imagesEmbMask.dims;
       const size = this.config.imageSize;
       const dims = [prepared.images.length, images, 3, size, size];
       const data = zeroFloats(dims);
+      const places = prepared.images.flatMap((row, b) => row.map((_, n) => b * images + n));
       let index = 0;
-      for (const [b, row] of prepared.images.entries()) {
-        for (const [n, input] of row.entries()) {
-          const pixels = await this.#pixels(input, index++, timings, signal);
-          data.set(pixels, (b * images + n) * pixels.length);
-        }
+      for await (const pixels of this.#pixelsAlone(prepared.images.flat(), call)) {
+        data.set(pixels, (places[index++] ?? 0) * pixels.length);
       }
       return { ...prepared, pixelValues: { type: "float32", dims, data } };
     }, options.signal);
@@ -193,7 +216,7 @@ export class JanusModel {
     inputs: ModelInputs,
     options: CallOptions & { readonly stages?: boolean } = {},
   ): Promise<{ readonly inputsEmbeds: Tensor<"float32">; readonly stages?: Stages; readonly timings: Timings }> {
-    return this.#queue.run(async (signal) => {
+    return this.#schedule.run(async ({ signal }) => {
       const started = performance.now();
       const timings = newTimings();
       const { inputIds, pixelValues, imagesSeqMask, imagesEmbMask } = inputs;
@@ -232,51 +255,73 @@ export class JanusModel {
     requests: EmbedRequest | readonly EmbedRequest[],
     options: CallOptions & { readonly stages?: boolean } = {},
   ): Promise<EmbedResult> {
-    return this.#queue.run(async (signal) => {
-      const started = performance.now();
-      const timings = newTimings();
-      const { inputIds, attentionMask, imagesSeqMask, imagesEmbMask, images } = await timed(timings, "text", () =>
-        this.#preparer.prepare(requests, signal),
-      );
-      const pairing = pairSlots(inputIds, imagesSeqMask, imagesEmbMask, this.config.tokens);
-      const pixels: Float32Array[] = [];
-      for (const [index, input] of images.flat().entries()) {
-        pixels.push(await this.#pixels(input, index, timings, signal));
-      }
-      const result = await embedSequence(
-        this.#engine,
-        this.#model,
-        inputIds,
-        pixels,
-        pairing,
-        timings,
-        options.stages === true,
-        signal,
-      );
-      timings.total = performance.now() - started;
-      const stages = result.stages && {
-        pixel_values: batchPixels(this.config.imageSize, pixels, pairing, imagesEmbMask.dims),
-        ...result.stages,
-      };
-      const { inputsEmbeds } = result;
-      return {
-        inputsEmbeds,
-        attentionMask,
-        inputIds,
-        imagesSeqMask,
-        imagesEmbMask,
-        timings,
-        ...(stages && { stages }),
-      };
+    return this.#schedule.run(async (call) => {
+      const readied = await this.#readText(requests, call.signal);
+      return this.#embedReadied(readied, options.stages === true, call);
     }, options.signal);
+  }
+
+  /**
+   * `embed` of each item of a stream, in order: `for await (const out of janus.embedStream(requests))`. While one is computed, the next is
+   * taken from `requests`, its text tokenized and its first picture made ready; nothing further, and nothing is computed before it is
+   * asked for.
+   *
+   * An error is thrown in its item's place and ends the stream; leaving the loop tells `requests` to return. Other calls may come between
+   * two items. `timings.total` is what an item took, without waiting for its turn.
+   */
+  embedStream(
+    requests: Items<EmbedRequest | readonly EmbedRequest[]>,
+    options: CallOptions & { readonly stages?: boolean } = {},
+  ): AsyncGenerator<EmbedResult, void, undefined> {
+    type Item = EmbedRequest | readonly EmbedRequest[];
+    const make = async (item: Item, _: number, signal: AbortSignal): Promise<Readied> => {
+      const readied = await this.#readText(item, signal);
+      const { prepared, timings } = readied;
+      const [input] = prepared.images.flat();
+      if (input === undefined) return readied;
+      const first = await timed(timings, "total", () => this.#pictures.ahead(input, 0, timings, signal));
+      return { ...readied, first };
+    };
+    const compute = (readied: Readied, call: AbortController, last: () => void): Promise<EmbedResult> =>
+      this.#embedReadied(readied, options.stages === true, call, last);
+    return this.#schedule.stream(checkItems("embedStream", "requests", requests), make, compute, options.signal);
+  }
+
+  /** image_features and image_embeds of each picture of a stream, in order; otherwise as `embedStream`. */
+  encodeStream(images: Items<ImageInput>, options: CallOptions = {}): AsyncGenerator<EncodeResult, void, undefined> {
+    type Made = { readonly picture: Picture; readonly timings: Timings };
+    const make = async (input: ImageInput, index: number, signal: AbortSignal): Promise<Made> => {
+      const timings = newTimings();
+      const begin = (): Promise<Picture> => this.#pictures.ahead(input, index, timings, signal);
+      return { picture: await timed(timings, "total", begin), timings };
+    };
+    const compute = (
+      { picture, timings }: Made,
+      { signal }: AbortController,
+      last: () => void,
+    ): Promise<EncodeResult> =>
+      timed(timings, "total", async () => {
+        last();
+        const { tokens, width, dim } = this.config;
+        const pixels = await this.#pictures.pixels(picture, timings, signal);
+        const { features } = await timed(timings, "encode", () => this.#engine.encode(pixels, false, signal));
+        const embeds = await timed(timings, "project", () => this.#engine.project(features, signal));
+        return {
+          imageFeatures: { type: "float32", dims: [1, tokens, width], data: features },
+          imageEmbeds: { type: "float32", dims: [1, tokens, dim], data: embeds },
+          timings,
+        };
+      });
+    return this.#schedule.stream(checkItems("encodeStream", "images", images), make, compute, options.signal);
   }
 
   /** Ends the workers and closes the files. What runs or is queued rejects with E_DISPOSED, at once. */
   dispose(): Promise<void> {
     this.#disposing ??= (async () => {
-      this.#queue.close();
+      this.#schedule.close();
       await this.#engine.dispose();
-      await this.#queue.idle();
+      await this.#schedule.idle();
+      await this.#pictures.dispose();
       await this.#preparer.dispose();
       await this.#close();
     })();
@@ -287,8 +332,74 @@ export class JanusModel {
     await this.dispose();
   }
 
-  async #pixels(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<Float32Array> {
-    const picture = await timed(timings, "decode", () => this.#host.decode(input, index, signal));
-    return timed(timings, "preprocess", () => this.#engine.preprocess(picture, signal));
+  async #readText(requests: EmbedRequest | readonly EmbedRequest[], signal: AbortSignal): Promise<Readied> {
+    const timings = newTimings();
+    return timed(timings, "total", async () => {
+      const prepared = await timed(timings, "text", () => this.#preparer.prepare(requests, signal));
+      const { inputIds, imagesSeqMask, imagesEmbMask } = prepared;
+      const pairing = pairSlots(inputIds, imagesSeqMask, imagesEmbMask, this.config.tokens);
+      return { prepared, pairing, first: undefined, timings };
+    });
+  }
+
+  /** `last` is called when the last picture is taken. */
+  async #embedReadied(
+    readied: Readied,
+    taps: boolean,
+    call: AbortController,
+    last: () => void = () => {},
+  ): Promise<EmbedResult> {
+    const { prepared, pairing, first, timings } = readied;
+    const { inputIds, attentionMask, imagesSeqMask, imagesEmbMask } = prepared;
+    const { signal } = call;
+    const make = (input: ImageInput, index: number): Promise<Picture> | Picture => {
+      if (index === 0 && first) return first;
+      return this.#schedule.beside((turn) => this.#pictures.ahead(input, index, timings, turn), signal);
+    };
+    return timed(timings, "total", async () => {
+      const kept: Float32Array[] = [];
+      const pixels = this.#pixels(prepared.images.flat(), make, timings, call, last, taps ? kept : undefined);
+      const { inputsEmbeds, stages } = await embedSequence(
+        this.#engine,
+        this.#model,
+        inputIds,
+        pixels,
+        pairing,
+        timings,
+        taps,
+        signal,
+      );
+      const masks = { attentionMask, inputIds, imagesSeqMask, imagesEmbMask };
+      if (!stages) return { inputsEmbeds, ...masks, timings };
+      const pixelValues = batchPixels(this.config.imageSize, kept, pairing, imagesEmbMask.dims);
+      return { inputsEmbeds, ...masks, timings, stages: { pixel_values: pixelValues, ...stages } };
+    });
+  }
+
+  /** pixel_values of each picture, when it is asked for, while the next is being made; all of them go to `kept`, too. */
+  async *#pixels(
+    images: readonly ImageInput[],
+    make: (input: ImageInput, index: number) => Promise<Picture> | Picture,
+    timings: Timings,
+    call: AbortController,
+    last: () => void = () => {},
+    kept?: Float32Array[],
+  ): AsyncGenerator<Float32Array, void, undefined> {
+    let left = images.length;
+    if (left === 0) last();
+    for await (const picture of ahead(images, make, call)) {
+      if (--left === 0) last();
+      const pixels = await this.#pictures.pixels(picture, timings, call.signal);
+      kept?.push(pixels);
+      yield pixels;
+    }
+  }
+
+  /** The same, all of them preprocessed by the compute workers, which have nothing else to do. */
+  #pixelsAlone(images: readonly ImageInput[], call: AbortController): AsyncGenerator<Float32Array, void, undefined> {
+    const timings = newTimings();
+    const make = (input: ImageInput, index: number): Promise<Picture> =>
+      this.#pictures.decode(input, index, timings, call.signal);
+    return this.#pixels(images, make, timings, call);
   }
 }

@@ -79,7 +79,8 @@ export class Preparer {
       specialTokensMap: await read("special_tokens_map.json"),
     };
     const { generates, processor, vocabRows } = config;
-    this.#tokenizer = this.#host.startTokenizer(files, { imageTag: processor.imageTag, generates, vocabRows });
+    // Another call may have been here meanwhile.
+    this.#tokenizer ??= this.#host.startTokenizer(files, { imageTag: processor.imageTag, generates, vocabRows });
     return this.#tokenizer;
   }
 }

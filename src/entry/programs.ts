@@ -1,3 +1,4 @@
+import type { PicturePlan } from "../image/plan.js";
 import type { PreprocessConfig } from "../image/preprocess.js";
 import { preprocessPicture } from "../image/preprocess.js";
 import { projectImage } from "../model/aligner.js";
@@ -19,26 +20,30 @@ import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
 import { chooseTile } from "../wasm/tiles.js";
 
-/** What every worker is started with; must survive a structured clone. */
-export interface Setup {
+/** What every worker is started with; must survive a structured clone. A worker with a picture's plan runs `preprocess` alone. */
+export interface Setup<Plan extends PicturePlan = ModelPlan> {
   readonly module: WebAssembly.Module;
   /** Absent when there is a single worker, which then owns a memory that is not shared. */
   readonly memory: WebAssembly.Memory | undefined;
   /** Control block of a single worker; with shared memory it lies at plan.control. */
   readonly control: SharedArrayBuffer | undefined;
   readonly config: JanusConfig;
-  readonly plan: ModelPlan;
+  readonly plan: Plan;
 }
 
 /** A worker's context: kernels over the one memory, its team, the model's blueprint and addresses. */
-export interface ModelContext extends OpContext {
+export interface ModelContext<Plan extends PicturePlan = ModelPlan> extends OpContext {
   readonly module: WebAssembly.Module;
   readonly config: JanusConfig;
-  readonly plan: ModelPlan;
+  readonly plan: Plan;
 }
 
 /** Builds a worker's context. */
-export function startModel(setup: Setup, index: number, count: number): ModelContext {
+export function startModel<Plan extends PicturePlan>(
+  setup: Setup<Plan>,
+  index: number,
+  count: number,
+): ModelContext<Plan> {
   const { plan } = setup;
   const memory = setup.memory ?? createMemory(plan.free, false);
   const kernels = instantiateKernels(setup.module, memory);
@@ -98,7 +103,11 @@ export interface PictureSize {
 }
 
 /** Packed RGB u8 in, pixel_values f32 [3,S,S] out. */
-const preprocess: Program<ModelContext> = (x, input: PictureSize, own: Uint8Array | undefined): Reply | undefined => {
+const preprocess: Program<ModelContext<PicturePlan>> = (
+  x,
+  input: PictureSize,
+  own: Uint8Array | undefined,
+): Reply | undefined => {
   const { pixels } = x.plan.activations;
   const config: PreprocessConfig = x.config.preprocess;
   preprocessPicture(x, config, input, own, pixels, new Arena(x.plan.free));
@@ -219,7 +228,7 @@ const fuse: Program<ModelContext> = (x, input: ScatterInput, own: ScatterOwn): R
 };
 
 /** The leader's copy of a result, handed over to the caller. */
-function answer(x: ModelContext, at: Pointer, count: number): Reply | undefined {
+function answer(x: OpContext, at: Pointer, count: number): Reply | undefined {
   if (!x.team.leads) return undefined;
   const output = f32(x.memory, at, count).slice();
   return { output, transfer: [output.buffer] };

@@ -82,12 +82,12 @@ export async function fuseRows(
 /** Stages by the names of `embed --stages`. */
 export type Stages = Readonly<Record<string, Tensor<"float32">>>;
 
-/** Encodes, projects, embeds and fuses; `pixels` are those of `pairing.images`, in order. */
+/** Encodes, projects, embeds and fuses; `pixels` are those of `pairing.images`, in order, and taken when their turn comes. */
 export async function embedSequence(
   engine: Engine,
   model: OpenModel,
   inputIds: Tensor<"int64">,
-  pixels: readonly Float32Array[],
+  pixels: Iterable<Float32Array> | AsyncIterable<Float32Array>,
   pairing: Pairing,
   timings: Timings,
   taps: boolean,
@@ -98,7 +98,7 @@ export async function embedSequence(
   const embeds: Float32Array[] = [];
   const tapped = new Map<string, Float32Array[]>();
   if (taps) for (const stage of stageNames(blocks)) tapped.set(stage, []);
-  for (const image of pixels) {
+  for await (const image of pixels) {
     const encoded = await timed(timings, "encode", () => engine.encode(image, taps, signal));
     for (const [stage, data] of encoded.stages) tapped.get(stage)?.push(data);
     embeds.push(await timed(timings, "project", () => engine.project(encoded.features, signal)));

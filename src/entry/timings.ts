@@ -1,4 +1,7 @@
-/** Milliseconds by stage. */
+/**
+ * Milliseconds by stage: the sum of what each took. A picture is made ready while the one before is encoded, so with several of them the
+ * stages overlap, and `total`, by the clock, may be less than their sum.
+ */
 export interface Timings {
   decode: number;
   preprocess: number;
@@ -21,4 +24,9 @@ export async function timed<T>(timings: Timings, stage: keyof Timings, work: () 
   } finally {
     timings[stage] += performance.now() - started;
   }
+}
+
+/** Adds what another call took, stage by stage. */
+export function addTimings(timings: Timings, more: Timings): void {
+  for (const stage of Object.keys(timings) as (keyof Timings)[]) timings[stage] += more[stage];
 }

@@ -4,7 +4,10 @@ import type { WorkerHandle } from "#dist/threads/protocol.js";
 
 /** The Node host, seen from outside: what goes through it, and what it still holds. */
 export interface WatchedHost extends Host {
-  /** In order: `open`, `read:<path>`, `close`, `start`, `run:<program>`, `decode`, `tokenizer`, `tokenize`, `dispose`. */
+  /**
+   * In order: `open`, `read:<path>`, `close`, `start`, `run:<program>`, `decode`, `tokenizer`, `tokenize`, `dispose`; of a picture worker
+   * `beside:start` and `beside:preprocess`.
+   */
   readonly events: string[];
   /** Sources open, workers and tokenizers not ended. */
   readonly held: () => { sources: number; workers: number; tokenizers: number };
@@ -34,12 +37,17 @@ export function watchedHost(on: (event: string) => void = () => {}): WatchedHost
     workers.push(worker);
     held.workers++;
     let ended = false;
-    const leads = workers.length === 1;
+    const computes = workers.length === 1;
+    let leads = false;
     return {
       ...worker,
       post(message, transfer) {
         worker.post(message, transfer);
-        if (leads) note(message.kind === "start" ? "start" : `run:${message.program}`);
+        // Every pool has a leader, and compute workers are the first pool of a model.
+        if (message.kind === "start") leads = message.index === 0;
+        if (!leads) return;
+        const work = message.kind === "start" ? "start" : message.program;
+        note(computes ? (work === "start" ? work : `run:${work}`) : `beside:${work}`);
       },
       async terminate() {
         if (!ended) held.workers--;

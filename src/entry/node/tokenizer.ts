@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { JanusError, quote } from "../../errors.js";
 import type { SpecialTokens, TokenizerFiles, TokenizerOptions } from "../../text/tokenizer.js";
+import { orAborted } from "../or-aborted.js";
 import type { Encoded, Failure, Started, Texts, WorkerData } from "./tokenizer-worker.js";
 
 /** A tokenizer on a thread of its own, where a hostile tokenizer.json or a huge text can be stopped. */
@@ -141,15 +142,6 @@ class Thread {
     this.#settle?.({ reason });
     await this.#worker.terminate();
   }
-}
-
-function orAborted<Result>(turn: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    turn.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 function revived({ code, message, origin }: Failure): JanusError {

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Calls } from "#dist/entry/calls.js";
 import { Queue } from "#dist/entry/queue.js";
-import { refused } from "../../support/refusal.js";
 import { rejection } from "../../support/waiting.js";
 
 const test = suite("entry/queue");
@@ -117,15 +117,17 @@ test("an abort after the answer changes nothing", async () => {
   assert.is(await queue.run(async () => 2), 2);
 });
 
-test("closing stops what runs, refuses what waits and what comes, all E_DISPOSED at once", async () => {
-  const queue = new Queue();
+test("the end of its calls stops what runs, refuses what waits and what comes, all at once", async () => {
+  const calls = new Calls();
+  const queue = new Queue(calls);
   const [first, second] = [task(), task()];
   const { signal } = new AbortController();
-  const calls = [queue.run(first.run), queue.run(second.run, signal), queue.run(second.run)];
+  const running = [queue.run(first.run), queue.run(second.run, signal), queue.run(second.run)];
   await soon();
-  queue.close();
-  for (const call of calls) await refused(call, "E_DISPOSED", /disposed of; load it again$/);
-  await refused(queue.run(second.run), "E_DISPOSED", /disposed/);
+  const over = new Error("over");
+  calls.end(over);
+  for (const call of running) assert.is(await rejection(call), over);
+  assert.is(await rejection(queue.run(second.run)), over);
   await queue.idle();
   assert.is(first.signal()?.aborted, true);
   assert.is(second.begun(), 0);

@@ -1,0 +1,62 @@
+import type { RgbImage } from "../image/pixels.js";
+import type { JanusConfig } from "../model/config.js";
+import type { Engine } from "./engine.js";
+import type { Host, ImageInput } from "./host.js";
+import type { PictureWorker } from "./picture-worker.js";
+import { startPictureWorker } from "./picture-worker.js";
+import type { Timings } from "./timings.js";
+import { timed } from "./timings.js";
+
+type Floats = Float32Array<ArrayBuffer>;
+
+/** A picture on its way: decoded, or its pixel_values f32 [3,S,S] already. */
+export type Picture = RgbImage | Floats;
+
+/** The way of pictures to pixel_values: decoding by the host, then preprocessing, by whichever workers are free. Adds to `timings`. */
+export class Pictures {
+  readonly #host: Host;
+  readonly #engine: Engine;
+  readonly #config: JanusConfig;
+  #worker: Promise<PictureWorker> | undefined;
+
+  constructor(host: Host, engine: Engine, config: JanusConfig) {
+    this.#host = host;
+    this.#engine = engine;
+    this.#config = config;
+  }
+
+  /** Decodes; `index` names the picture in errors when it has no path. */
+  decode(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<RgbImage> {
+    return timed(timings, "decode", () => this.#host.decode(input, index, signal));
+  }
+
+  /**
+   * Decodes, and while the compute workers are busy preprocesses on a worker of its own, which the first such picture starts. Compute workers
+   * that wait for the picture share the work among them instead, and a host that grants one thread would only take turns. One call at a time.
+   */
+  async ahead(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<Picture> {
+    const picture = await this.decode(input, index, timings, signal);
+    if (!this.#engine.busy || this.#host.availableThreads() === 1) return picture;
+    return timed(timings, "preprocess", async () => (await this.#started()).preprocess(picture, signal));
+  }
+
+  /** Does on the compute workers what is left to do. */
+  async pixels(picture: Picture, timings: Timings, signal: AbortSignal): Promise<Floats> {
+    if (picture instanceof Float32Array) return picture;
+    return timed(timings, "preprocess", () => this.#engine.preprocess(picture, signal));
+  }
+
+  /** Ends the worker; only when no call is under way. */
+  async dispose(): Promise<void> {
+    const worker = await this.#worker?.catch(() => undefined);
+    await worker?.dispose();
+  }
+
+  #started(): Promise<PictureWorker> {
+    this.#worker ??= startPictureWorker(this.#host, this.#config).catch((error: unknown) => {
+      this.#worker = undefined;
+      throw error;
+    });
+    return this.#worker;
+  }
+}

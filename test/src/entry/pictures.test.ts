@@ -1,0 +1,82 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Engine } from "#dist/entry/engine.js";
+import { openModel } from "#dist/entry/load.js";
+import { Pictures } from "#dist/entry/pictures.js";
+import { newTimings } from "#dist/entry/timings.js";
+import type { RgbImage } from "#dist/image/pixels.js";
+import { recordedFiles } from "../../support/checkpoint-files.js";
+import { memorySource } from "../../support/fuse-checkpoint.js";
+import { golden } from "../../support/paths.js";
+import { rejection } from "../../support/waiting.js";
+import { type WatchedHost, watchedHost } from "../../support/watched-host.js";
+
+const test = suite("entry/pictures");
+
+const { config } = await openModel(memorySource(recordedFiles("tiny-hf")));
+const CHINA = golden("images/china-150x100.png");
+const { signal } = new AbortController();
+
+/** Compute workers that are busy or not, and whose pixels are told by their first element. */
+function pictures(host: WatchedHost, busy: boolean, threads = 2): Pictures {
+  const engine = { busy, preprocess: async ({ width }: RgbImage) => new Float32Array([width]) };
+  return new Pictures({ ...host, availableThreads: () => threads }, engine as unknown as Engine, config);
+}
+
+test("compute workers that wait for a picture preprocess it; no other is started", async () => {
+  const host = watchedHost();
+  const idle = pictures(host, false);
+  const timings = newTimings();
+  const picture = await idle.ahead(CHINA, 0, timings, signal);
+  assert.ok(!(picture instanceof Float32Array) && picture.width === 150 && picture.height === 100);
+  assert.ok(timings.decode > 0 && timings.preprocess === 0);
+  assert.equal(await idle.pixels(picture, timings, signal), new Float32Array([150]));
+  assert.ok(timings.preprocess > 0);
+  assert.equal([timings.encode, timings.total], [0, 0]);
+  await idle.dispose();
+  assert.is(host.workers.length, 0);
+  await host.dispose();
+});
+
+test("beside busy ones a worker of its own does, the same for all, until it is ended", async () => {
+  const host = watchedHost();
+  const busy = pictures(host, true);
+  const timings = newTimings();
+  for (let n = 0; n < 3; n++) {
+    const pixels = await busy.ahead(CHINA, n, timings, signal);
+    assert.ok(pixels instanceof Float32Array && pixels.length === 3 * config.imageSize ** 2);
+    assert.is(await busy.pixels(pixels, timings, signal), pixels);
+  }
+  assert.ok(timings.decode > 0 && timings.preprocess > 0);
+  assert.is(host.workers.length, 1);
+  await busy.dispose();
+  assert.is(host.held().workers, 0);
+  await host.dispose();
+});
+
+test("a host that grants one thread gets no second", async () => {
+  const host = watchedHost();
+  const busy = pictures(host, true, 1);
+  assert.not.ok((await busy.ahead(CHINA, 0, newTimings(), signal)) instanceof Float32Array);
+  assert.is(host.workers.length, 0);
+  await host.dispose();
+});
+
+test("a worker that did not start is started anew for the next picture", async () => {
+  const host = watchedHost();
+  const broken = new Error("no binary today");
+  let asked = 0;
+  const flaky = {
+    ...host,
+    binary: (variant: Parameters<typeof host.binary>[0]) =>
+      asked++ === 0 ? Promise.reject(broken) : host.binary(variant),
+  };
+  const busy = pictures(flaky, true);
+  assert.is(await rejection(busy.ahead(CHINA, 0, newTimings(), signal)), broken);
+  assert.ok((await busy.ahead(CHINA, 0, newTimings(), signal)) instanceof Float32Array);
+  await busy.dispose();
+  assert.is(host.held().workers, 0);
+  await host.dispose();
+});
+
+test.run();
