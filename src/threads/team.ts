@@ -45,4 +45,14 @@ export class Team {
     const end = Math.floor((grains * (this.index + 1)) / this.count) * grain;
     return { begin: Math.min(begin, total), end: Math.min(end, total) };
   }
+
+  /**
+   * Indices of `total` items for this worker: whoever is free takes the next one, and each goes to one worker. Once in a program, by every
+   * worker.
+   */
+  *claims(total: number): Generator<number> {
+    let alone = 0;
+    const next = (): number => (this.count === 1 ? alone++ : Atomics.add(this.#control, WORD.claimed, 1));
+    for (let item = next(); item < total; item = next()) yield item;
+  }
 }
