@@ -1,23 +1,27 @@
 import type { RgbImage } from "../image/pixels.js";
 import type { PicturePlan } from "../image/plan.js";
 import type { JanusConfig } from "../model/config.js";
+import { sliceCount } from "../ops/pack.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import { Pool } from "../threads/pool.js";
 import type { WorkerHandle } from "../threads/protocol.js";
+import { Ring } from "../threads/ring.js";
 import type { TileName } from "../wasm/abi.js";
-import { createMemory } from "../wasm/memory.js";
+import { createMemory, ensureMemory } from "../wasm/memory.js";
 import type { TileChoice } from "../wasm/tiles.js";
 import type {
   EncodeOutput,
   GatherInput,
   GatherOwn,
   PackInput,
-  PackOutput,
   PROGRAMS,
   ScatterInput,
   ScatterOwn,
   Setup,
+  StagedPiece,
 } from "./programs.js";
+import type { StagingPlan } from "./staging.js";
+import { planStaging, ROOMS } from "./staging.js";
 
 type Floats = Float32Array<ArrayBuffer>;
 
@@ -32,36 +36,54 @@ export interface EngineOptions {
   readonly startWorker: () => WorkerHandle;
 }
 
+/** Batches on their way to the workers, which are to be read and filled in order. */
+export interface Packing {
+  /** A batch must be filled before room is asked for the next one. */
+  readonly serial: boolean;
+  /** Where batch `batch` is to be read to, when there is room. Rejects when packing has failed. */
+  room(batch: number): Promise<Uint8Array>;
+  /** It was read. */
+  fill(batch: number): Promise<void>;
+  /** When all batches are packed: elements of each piece that are NaN or infinite. */
+  done(): Promise<readonly number[]>;
+}
+
 /**
  * The caller's side of the programs: typed calls that run on every worker. All compute happens there, also with one thread.
  *
  * Arrays handed in are transferred where noted "given away"; arrays handed out belong to the caller.
  */
 export class Engine {
-  readonly #pool: Pool;
+  readonly threads: number;
+  /** Resolves when every worker has built its context. */
+  readonly #pool: Promise<Pool>;
+  readonly #plan: PicturePlan;
+  #memory: WebAssembly.Memory | undefined;
   #tile: TileName;
   #busy = false;
 
-  private constructor(pool: Pool, tile: TileName) {
+  private constructor(options: EngineOptions, memory: WebAssembly.Memory | undefined, pool: Promise<Pool>) {
+    this.threads = options.threads;
     this.#pool = pool;
-    this.#tile = tile;
+    this.#plan = options.plan;
+    this.#memory = memory;
+    this.#tile = options.tile;
+    pool.catch(() => undefined); // What is asked first rejects with it.
   }
 
-  /** Creates the memory (shared when there are several threads) and the workers. E_OOM when the host refuses the memory. */
+  /**
+   * Creates the memory (shared when there are several threads; E_OOM when the host refuses) and the workers, and does not wait for these:
+   * what they are asked they do when they have started.
+   */
   static async start(options: EngineOptions): Promise<Engine> {
-    const { module, config, plan, threads } = options;
+    const { module, config, plan, threads, startWorker } = options;
     const memory = threads > 1 ? createMemory(plan.free, true) : undefined;
     const own = memory || typeof SharedArrayBuffer === "undefined" ? undefined : new SharedArrayBuffer(CONTROL_BYTES);
     const control = memory
       ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
       : new Int32Array(own ?? new ArrayBuffer(CONTROL_BYTES));
     const setup: Setup<PicturePlan> = { module, memory, control: own, config, plan };
-    const { startWorker, tile } = options;
-    return new Engine(await Pool.start({ count: threads, startWorker, control, setup }), tile);
-  }
-
-  get threads(): number {
-    return this.#pool.size;
+    return new Engine(options, memory, Pool.start({ count: threads, startWorker, control, setup }));
   }
 
   /** Whether the workers run a program. */
@@ -82,15 +104,76 @@ export class Engine {
     return notes;
   }
 
-  /** Packs a piece of a weight; says how many of its elements are not finite. The buffer goes to a worker and comes back. */
-  async pack(
-    input: PackInput,
-    bytes: Uint8Array<ArrayBuffer>,
-    signal?: AbortSignal,
-  ): Promise<{ readonly nonFinite: number; readonly buffer: ArrayBuffer }> {
-    const outputs = (await this.#run("pack", input, bytes, [bytes.buffer], signal)) as PackOutput[];
-    const nonFinite = outputs.reduce((sum, output) => sum + output.nonFinite, 0);
-    return { nonFinite, buffer: outputs[0]?.buffer ?? new ArrayBuffer(0) };
+  /**
+   * Packs batches of stored pieces as they come; `done` says how many elements of each piece are not finite. `roomBytes` is the largest
+   * batch, and no slice of a matrix takes more than `sliceBytes`.
+   */
+  pack(pieces: readonly StagedPiece[], roomBytes: number, sliceBytes: number, signal?: AbortSignal): Packing {
+    const memory = this.#memory;
+    const staging = planStaging(this.#plan.free, this.threads, roomBytes, sliceBytes, memory !== undefined);
+    if (memory) ensureMemory(memory, staging.end);
+    const slices: number[] = [];
+    for (const piece of pieces) slices[piece.batch] = (slices[piece.batch] ?? 0) + sliceCount(piece);
+    return typeof SharedArrayBuffer === "undefined"
+      ? this.#packApart(pieces, slices, staging, roomBytes, signal)
+      : this.#packFlowing(pieces, slices, staging, roomBytes, memory, signal);
+  }
+
+  /** One program takes all batches: rooms and words are shared. */
+  #packFlowing(
+    pieces: readonly StagedPiece[],
+    slices: readonly number[],
+    staging: StagingPlan,
+    roomBytes: number,
+    memory: WebAssembly.Memory | undefined,
+    signal: AbortSignal | undefined,
+  ): Packing {
+    const words = Ring.words(slices.length);
+    const ring = new Ring(words);
+    const buffers = memory ? [] : Array.from({ length: ROOMS }, () => new SharedArrayBuffer(roomBytes));
+    const rooms = memory
+      ? staging.rooms.map((at) => new Uint8Array(memory.buffer, at, roomBytes))
+      : buffers.map((buffer) => new Uint8Array(buffer));
+    const input: PackInput = { pieces, slices, staging, rooms: buffers, ring: words };
+    const done = this.#run("pack", input, undefined, [], signal).then((outputs) => summed(outputs as number[][]));
+    done.catch(() => undefined); // Awaited when all is read, or instead of a room.
+    return {
+      serial: false,
+      async room(batch) {
+        const before = batch - ROOMS;
+        if (before >= 0) await Promise.race([ring.taken(before, slices[before]!), done]);
+        return rooms[batch % ROOMS]!;
+      },
+      async fill() {
+        ring.fill();
+      },
+      done: () => done,
+    };
+  }
+
+  /** Without shared memory: a program for every batch, which goes to the only worker. */
+  #packApart(
+    pieces: readonly StagedPiece[],
+    slices: readonly number[],
+    staging: StagingPlan,
+    roomBytes: number,
+    signal: AbortSignal | undefined,
+  ): Packing {
+    const nonFinite: number[] = [];
+    let room = new Uint8Array(0);
+    return {
+      serial: true,
+      async room() {
+        room = new Uint8Array(roomBytes);
+        return room;
+      },
+      fill: async (batch) => {
+        const staged = pieces.filter((piece) => piece.batch === batch);
+        const input: PackInput = { pieces: staged, slices, staging, rooms: [], ring: undefined };
+        nonFinite.push(...summed((await this.#run("pack", input, room, [room.buffer], signal)) as number[][]));
+      },
+      done: async () => nonFinite,
+    };
   }
 
   /** pixel_values f32 [3,S,S] of a picture, whose data is given away. */
@@ -132,8 +215,14 @@ export class Engine {
     return fused as Floats;
   }
 
-  dispose(): Promise<void> {
-    return this.#pool.dispose();
+  async dispose(): Promise<void> {
+    // Whoever keeps a disposed model must not keep its memory.
+    this.#memory = undefined;
+    // A pool that did not start has ended its workers itself.
+    await this.#pool.then(
+      (pool) => pool.dispose(),
+      () => undefined,
+    );
   }
 
   async #run(
@@ -143,9 +232,11 @@ export class Engine {
     transfer: readonly ArrayBuffer[],
     signal?: AbortSignal,
   ): Promise<unknown[]> {
+    signal?.throwIfAborted();
     this.#busy = true;
     try {
-      return await this.#pool.run(program, input, { own, transfer, signal });
+      const pool = await this.#pool;
+      return await pool.run(program, input, { own, transfer, signal });
     } finally {
       this.#busy = false;
     }
@@ -155,4 +246,10 @@ export class Engine {
 /** A copy in a buffer of its own, to be given away: a view that is posted takes the whole buffer behind it along, all other images too. */
 function alone(values: Float32Array): Floats {
   return new Float32Array(values);
+}
+
+/** Counts of all workers. */
+function summed(outputs: readonly (readonly number[])[]): number[] {
+  const [first = [], ...others] = outputs;
+  return first.map((count, at) => others.reduce((sum, output) => sum + (output[at] ?? 0), count));
 }

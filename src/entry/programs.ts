@@ -3,15 +3,17 @@ import type { PreprocessConfig } from "../image/preprocess.js";
 import { preprocessPicture } from "../image/preprocess.js";
 import { projectImage } from "../model/aligner.js";
 import type { JanusConfig } from "../model/config.js";
-import type { ModelPlan, Placement } from "../model/plan.js";
+import type { ModelPlan } from "../model/plan.js";
 import { encodeImage } from "../model/vision.js";
 import { fromBlocks, toBlocks } from "../ops/column-blocks.js";
 import type { OpContext } from "../ops/context.js";
 import { offset } from "../ops/context.js";
 import { gather } from "../ops/gather.js";
-import { countNonFinite, packWeights, widen } from "../ops/pack.js";
+import type { StoredPiece, Supply } from "../ops/pack.js";
+import { countNonFinite, packPieces } from "../ops/pack.js";
 import { scatter } from "../ops/scatter.js";
 import { CONTROL_BYTES } from "../threads/control.js";
+import { Ring } from "../threads/ring.js";
 import type { Program, Reply } from "../threads/serve.js";
 import { Team } from "../threads/team.js";
 import type { Pointer, Storage, TileName } from "../wasm/abi.js";
@@ -19,6 +21,8 @@ import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
 import { chooseTile } from "../wasm/tiles.js";
+import type { StagingPlan } from "./staging.js";
+import { ROOMS } from "./staging.js";
 
 /** What every worker is started with; must survive a structured clone. A worker with a picture's plan runs `preprocess` alone. */
 export interface Setup<Plan extends PicturePlan = ModelPlan> {
@@ -61,40 +65,47 @@ const timeTiles: Program<ModelContext> = (x, input: { readonly fallback: TileNam
   return { output: chooseTile(x.module, x.team.count > 1, input.fallback, () => performance.now()) };
 };
 
+/** A piece, and where its bytes are. */
+export interface StagedPiece extends StoredPiece {
+  readonly batch: number;
+  /** Its first byte, from the batch's. */
+  readonly from: number;
+}
+
 export interface PackInput {
-  readonly placement: Placement;
-  /** First row of a matrix (a column of its layer's panels), or first element of a vector. */
-  readonly first: number;
-  /** Rows, or elements, in this piece. */
-  readonly count: number;
-  readonly stored: Storage;
-  readonly bytes: number;
+  readonly pieces: readonly StagedPiece[];
+  /** Of every batch: in how many slices it is taken. */
+  readonly slices: readonly number[];
+  readonly staging: StagingPlan;
+  /** Where batches lie in turn when memory is not shared. */
+  readonly rooms: readonly SharedArrayBuffer[];
+  /** Says which batches are there. Without shared memory of any kind there is none: the only batch comes with the message. */
+  readonly ring: SharedArrayBuffer | undefined;
 }
 
-export interface PackOutput {
-  /** Elements that are NaN or infinite in this worker's share. */
-  readonly nonFinite: number;
-  /** The leader gives back what it was sent. */
-  readonly buffer: ArrayBuffer | undefined;
-}
-
-/** Takes a piece of a stored tensor to its place. */
-const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array<ArrayBuffer> | undefined): Reply => {
-  const { placement, first, count, stored } = input;
-  const arena = new Arena(x.plan.free);
-  const staged = arena.take(input.bytes);
-  const elements = input.bytes / STORAGE_BYTES[stored];
-  const widened = arena.take(placement.kind === "panels" && placement.wide ? elements * 4 : 0);
-  if (x.team.leads) {
-    ensureMemory(x.memory, arena.end);
-    if (own) u8(x.memory, staged, own.length).set(own);
-  }
-  x.team.barrier();
-  const nonFinite = countNonFinite(x, staged, stored, elements);
-  if (placement.kind === "vector") widen(x, offset(placement.at, first), staged, stored, count);
-  else packWeights(x, placement.at, staged, widened, placement.k, stored, placement.wide, first, count);
-  const output: PackOutput = { nonFinite, buffer: own?.buffer };
-  return { output, transfer: own ? [own.buffer] : [] };
+/** Takes batches of stored pieces to their places as they come. Answers with each piece's NaN and infinite elements in what this worker packed. */
+const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array | undefined): Reply => {
+  const { pieces, slices, staging, rooms } = input;
+  const { stored, widened } = staging.slices[x.team.index]!;
+  const ring = input.ring && new Ring(input.ring);
+  const buffers = own ? [own] : rooms.map((room) => new Uint8Array(room));
+  if (buffers.length > 0) ensureMemory(x.memory, staging.end);
+  const supply: Supply = {
+    take(index, begin, bytes) {
+      const { batch, from } = pieces[index]!;
+      ring?.await(batch, () => x.team.poll());
+      const room = staging.rooms[batch % ROOMS];
+      if (room !== undefined) return offset(room, from + begin, 1);
+      const source = buffers[batch % buffers.length]!;
+      u8(x.memory, stored, bytes).set(source.subarray(from + begin, from + begin + bytes));
+      return stored;
+    },
+    done(index) {
+      const { batch } = pieces[index]!;
+      ring?.take(batch, slices[batch]!);
+    },
+  };
+  return { output: packPieces(x, pieces, supply, widened) };
 };
 
 export interface PictureSize {

@@ -1,4 +1,5 @@
 import { imageFlop } from "../model/work.js";
+import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
 import { storedRowBytes } from "../weights/checkpoint.js";
 import type { WeightSource } from "../weights/source.js";
@@ -53,21 +54,27 @@ export async function startModel(
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
   const source = await host.openModel(model, signal);
+  const asked = options.threads ?? "auto";
+  const threads = asked === "auto" ? host.availableThreads() : asked;
+  // Workers take longest to start, and need nothing for it: the files are read meanwhile.
+  const workers = Array.from({ length: threads }, () => host.startWorker());
   let engine: Engine | undefined;
   try {
     onProgress?.({ status: "initiate", file: source.label });
+    const variant = options.variant ?? "auto";
+    // Flags of the engine come before everything that is compiled.
+    const compiling = options.engineFlags === "auto" ? undefined : chooseVariant(host, variant, threads);
+    compiling?.catch(() => undefined); // Awaited below, unless the checkpoint is refused first.
     const opened = await openModel(source, signal);
-    const asked = options.threads ?? "auto";
-    const threads = asked === "auto" ? host.availableThreads() : asked;
     const plan = planMemory(opened, options.dtype === "fp32", threads);
     const worthTiming = imageFlop(opened.config, plan.weights) >= TIMED_FLOP;
-    const variant = options.variant ?? "auto";
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];
-    const chosen = await chooseVariant(host, variant, threads);
+    const chosen = await (compiling ?? chooseVariant(host, variant, threads));
     const { module, tile } = chosen;
     const { config } = opened;
-    engine = await Engine.start({ module, threads, config, plan, tile, startWorker: host.startWorker });
+    const startWorker = (): WorkerHandle => workers.shift() ?? host.startWorker();
+    engine = await Engine.start({ module, threads, config, plan, tile, startWorker });
     const tileNotes = worthTiming ? await engine.timeTiles(signal) : [];
     const total = storedBytes(opened);
     const onBytes = (loaded: number): void =>
@@ -94,6 +101,7 @@ export async function startModel(
     return { model: opened, engine, runtime, close };
   } catch (error) {
     await engine?.dispose();
+    await Promise.all(workers.map((worker) => worker.terminate()));
     await source.close();
     signal?.throwIfAborted();
     throw error;

@@ -1,17 +1,19 @@
 import { JanusError } from "../errors.js";
 import type { Placement } from "../model/plan.js";
+import { largestSlice } from "../ops/pack.js";
 import { elements } from "../tensor.js";
 import type { Storage } from "../wasm/abi.js";
-import { PANEL, STORAGE } from "../wasm/abi.js";
+import { PANEL, roundUp, STORAGE } from "../wasm/abi.js";
+import { ALIGNMENT } from "../wasm/memory.js";
 import { type BoundTensor, type Checkpoint, storedRowBytes } from "../weights/checkpoint.js";
 import type { Engine } from "./engine.js";
+import type { StagedPiece } from "./programs.js";
 
 /**
- * Bytes of one read: large enough that a disk or a server is busy, small enough that the two that are under way are nothing beside the
- * weights. Their buffers go to a worker and come back, so that loading leaves no garbage behind: with new ones for every piece
- * a full-size model peaked 60 MB higher.
+ * Bytes of a batch: large enough that a disk or a server is busy, small enough that the few that are under way stay in the last cache and
+ * are nothing beside the weights. Their rooms go round, so that loading leaves no garbage behind.
  */
-const PIECE_BYTES = 4 << 20;
+const BATCH_BYTES = 4 << 20;
 
 /** The ABI's name for a stored dtype. */
 export const STORAGE_OF: Readonly<Record<BoundTensor["dtype"], Storage>> = {
@@ -20,20 +22,26 @@ export const STORAGE_OF: Readonly<Record<BoundTensor["dtype"], Storage>> = {
   F16: STORAGE.f16,
 };
 
+/** Rows of one stored tensor: one read. */
 interface Piece {
   readonly placement: Placement;
   readonly tensor: BoundTensor;
-  /** The stored tensor that all its rows come from. */
   readonly name: string;
   readonly firstRow: number;
   readonly rows: number;
-  readonly rowElements: number;
   readonly bytes: number;
 }
 
+/** What is read to one room, and how each piece is packed from there. */
+interface Batch {
+  readonly pieces: Piece[];
+  readonly staged: StagedPiece[];
+  bytes: number;
+}
+
 /**
- * Reads every placed tensor in pieces and packs each while the next is being read. E_NUMERIC names the tensors that hold NaN or infinity.
- * `onBytes` is told what was read so far.
+ * Reads every placed tensor in batches and packs each while the next ones are being read. E_NUMERIC names the tensors that hold NaN or
+ * infinity. `onBytes` is told what was read so far.
  */
 export async function loadWeights(
   engine: Engine,
@@ -43,64 +51,110 @@ export async function loadWeights(
   onBytes: (loaded: number) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const nonFinite = new Map<string, number>();
-  let loaded = 0;
-  const pieces = [...cut(bound, placements)];
-  const largest = Math.max(0, ...pieces.map((piece) => piece.bytes));
-  const free: ArrayBuffer[] = [];
-  const read = async (piece: Piece | undefined): Promise<Uint8Array<ArrayBuffer> | undefined> => {
-    if (!piece) return undefined;
-    const bytes = new Uint8Array(free.pop() ?? new ArrayBuffer(largest), 0, piece.bytes);
-    await checkpoint.readRowsInto(piece.tensor, piece.firstRow, piece.rows, bytes, signal);
-    return bytes;
-  };
-  let next = read(pieces[0]);
-  for (const [at, piece] of pieces.entries()) {
-    const bytes = await next;
-    if (!bytes) break;
-    next = read(pieces[at + 1]);
-    next.catch(() => undefined); // Awaited in the next turn, unless packing fails first.
-    const { placement, tensor, name } = piece;
-    // A vector is placed by element, a matrix by row.
-    const unit = placement.kind === "vector" ? piece.rowElements : 1;
-    const input = {
-      placement,
-      first: piece.firstRow * unit,
-      count: piece.rows * unit,
-      stored: STORAGE_OF[tensor.dtype],
-      bytes: piece.bytes,
-    };
-    const packed = await engine.pack(input, bytes, signal);
-    free.push(packed.buffer);
-    if (packed.nonFinite > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + packed.nonFinite);
-    loaded += piece.bytes;
-    onBytes(loaded);
-  }
-  if (nonFinite.size > 0) {
-    const list = [...nonFinite].slice(0, 8).map(([name, count]) => `${name} (${count})`);
-    throw new JanusError(
-      "E_NUMERIC",
-      `loading weights: expected finite numbers, got NaN or infinity in ${nonFinite.size} tensors: ${list.join(", ")}`,
+  const batches = cut(bound, placements);
+  const roomBytes = Math.max(0, ...batches.map(({ bytes }) => bytes));
+  const rowBytes = Math.max(0, ...placements.map((placement) => matrixRowBytes(placement, bound)));
+  const failing = new AbortController();
+  const ending = signal ? AbortSignal.any([signal, failing.signal]) : failing.signal;
+  const staged = batches.flatMap((batch) => batch.staged);
+  const packing = engine.pack(staged, roomBytes, largestSlice(rowBytes), ending);
+  const read = ({ pieces, staged }: Batch, room: Uint8Array): Promise<unknown> =>
+    Promise.all(
+      pieces.map(({ tensor, firstRow, rows, bytes }, index) => {
+        const { from } = staged[index]!;
+        return checkpoint.readRowsInto(tensor, firstRow, rows, room.subarray(from, from + bytes), ending);
+      }),
     );
+  let loaded = 0;
+  let filled: Promise<unknown> = Promise.resolve();
+  try {
+    for (const [at, batch] of batches.entries()) {
+      if (packing.serial) await filled;
+      // Reads of several batches are under way, and each is handed over when those before it were.
+      const reading = read(batch, await packing.room(at));
+      filled = Promise.all([filled, reading]).then(async () => {
+        await packing.fill(at);
+        for (const { bytes } of batch.pieces) {
+          loaded += bytes;
+          onBytes(loaded);
+        }
+      });
+      filled.catch((error: unknown) => failing.abort(error)); // The workers wait for what does not come.
+    }
+    await filled;
+  } catch (error) {
+    failing.abort(error);
   }
+  const counts = await packing.done();
+  failing.signal.throwIfAborted();
+  const pieces = batches.flatMap((batch) => batch.pieces);
+  checkFinite(pieces.map(({ name }, at) => ({ name, count: counts[at] ?? 0 })));
 }
 
-/** Whole rows of about PIECE_BYTES, cut at panel boundaries and where a stored tensor ends (q, k and v make up one layer). */
-function* cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Placement[]): Generator<Piece> {
+function checkFinite(pieces: readonly { readonly name: string; readonly count: number }[]): void {
+  const nonFinite = new Map<string, number>();
+  for (const { name, count } of pieces) if (count > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + count);
+  if (nonFinite.size === 0) return;
+  const list = [...nonFinite].slice(0, 8).map(([name, count]) => `${name} (${count})`);
+  throw new JanusError(
+    "E_NUMERIC",
+    `loading weights: expected finite numbers, got NaN or infinity in ${nonFinite.size} tensors: ${list.join(", ")}`,
+  );
+}
+
+/**
+ * Every tensor in order, cut into whole rows at panel boundaries, where a stored tensor ends (q, k and v make up one layer), and where a
+ * batch is full.
+ */
+function cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Placement[]): Batch[] {
+  const batches: Batch[] = [];
   for (const placement of placements) {
-    const tensor = bound.get(placement.role);
-    if (!tensor) throw new JanusError("E_INTERNAL", `loading weights: ${placement.role} was planned but not bound`);
-    const rows = tensor.shape[0] ?? 1;
-    const rowElements = elements(tensor.shape) / rows;
+    const tensor = boundTensor(bound, placement);
     const rowBytes = storedRowBytes(tensor);
-    const step = Math.max(PANEL, Math.floor(PIECE_BYTES / rowBytes / PANEL) * PANEL);
-    const partRows = rows / tensor.names.length;
+    const partRows = (tensor.shape[0] ?? 1) / tensor.names.length;
     for (const [part, name] of tensor.names.entries()) {
       const end = (part + 1) * partRows;
-      for (let firstRow = part * partRows; firstRow < end; firstRow += step) {
-        const count = Math.min(step, end - firstRow);
-        yield { placement, tensor, name, firstRow, rows: count, rowElements, bytes: count * rowBytes };
+      for (let firstRow = part * partRows; firstRow < end; ) {
+        const { batch, rows } = roomFor(end - firstRow, rowBytes, batches);
+        add(batch, { placement, tensor, name, firstRow, rows, bytes: rows * rowBytes }, batches.length - 1);
+        firstRow += rows;
       }
     }
   }
+  return batches;
+}
+
+/** How many of `rows` the last batch takes, or else a new one: all of them, or whole panels. */
+function roomFor(rows: number, rowBytes: number, batches: Batch[]): { batch: Batch; rows: number } {
+  const last = batches.at(-1);
+  const room = last ? BATCH_BYTES - roundUp(last.bytes, ALIGNMENT) : 0;
+  const fitting = Math.floor(room / rowBytes);
+  if (last && fitting >= rows) return { batch: last, rows };
+  const panels = Math.floor(fitting / PANEL) * PANEL;
+  if (last && panels > 0) return { batch: last, rows: panels };
+  const batch: Batch = { pieces: [], staged: [], bytes: 0 };
+  batches.push(batch);
+  const most = Math.max(PANEL, Math.floor(BATCH_BYTES / rowBytes / PANEL) * PANEL);
+  return { batch, rows: Math.min(rows, most) };
+}
+
+function add(batch: Batch, piece: Piece, index: number): void {
+  const { placement, tensor, firstRow, rows, bytes } = piece;
+  const from = roundUp(batch.bytes, ALIGNMENT);
+  // A vector is placed by element, a matrix by row.
+  const unit = placement.kind === "vector" ? elements(tensor.shape.slice(1)) : 1;
+  const stored = STORAGE_OF[tensor.dtype];
+  batch.pieces.push(piece);
+  batch.staged.push({ placement, stored, first: firstRow * unit, count: rows * unit, batch: index, from });
+  batch.bytes = from + bytes;
+}
+
+function matrixRowBytes(placement: Placement, bound: ReadonlyMap<string, BoundTensor>): number {
+  return placement.kind === "panels" ? storedRowBytes(boundTensor(bound, placement)) : 0;
+}
+
+function boundTensor(bound: ReadonlyMap<string, BoundTensor>, { role }: Placement): BoundTensor {
+  const tensor = bound.get(role);
+  if (!tensor) throw new JanusError("E_INTERNAL", `loading weights: ${role} was planned but not bound`);
+  return tensor;
 }

@@ -7,24 +7,27 @@ import { encodeImage } from "#dist/model/vision.js";
 import { add } from "#dist/ops/add.js";
 import { attention } from "#dist/ops/attention.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
-import type { ProductContext } from "#dist/ops/context.js";
+import { offset, type ProductContext } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
 import { linear } from "#dist/ops/gemm.js";
 import { layernorm } from "#dist/ops/layernorm.js";
 import { normalise } from "#dist/ops/normalise.js";
-import { countNonFinite, packWeights, widen } from "#dist/ops/pack.js";
+import { countNonFinite, packPieces, type StoredPiece } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
 import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
 import { scatter } from "#dist/ops/scatter.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import type { Reply } from "#dist/threads/serve.js";
 import { Team } from "#dist/threads/team.js";
-import { ARENA_BASE, NULL, type Pointer, TILE } from "#dist/wasm/abi.js";
+import { ARENA_BASE, NULL, type Pointer, type Storage, TILE } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
 import { Arena, f32 } from "#dist/wasm/memory.js";
 
 /** More than any op of the tests asks for. */
 export const SCRATCH_BYTES = 1 << 20;
+
+/** Room that `pack` has for a slice in f32, of each of three workers. */
+export const WIDENED_BYTES = 1 << 19;
 
 /** First byte after the control block and the scratch of three workers. */
 export const FREE = ARENA_BASE + CONTROL_BYTES + 3 * SCRATCH_BYTES;
@@ -73,6 +76,39 @@ function encode(
   return seen;
 }
 
+/** One piece, whose bytes lie at `src`: how many elements of it are not finite in what this worker took. */
+function packed(x: ProductContext, piece: StoredPiece, src: Pointer, widened: Pointer): number {
+  const take = (_: number, from: number): Pointer => offset(src, from, 1);
+  // Every worker widens in room of its own.
+  const own = offset(widened, x.team.index * WIDENED_BYTES, 1);
+  return packPieces(x, [piece], { take, done: () => {} }, own)[0]!;
+}
+
+function packWeights(
+  x: ProductContext,
+  at: Pointer,
+  src: Pointer,
+  widened: Pointer,
+  k: number,
+  stored: Storage,
+  wide: boolean,
+  first: number,
+  count: number,
+): number {
+  return packed(x, { placement: { kind: "panels", at, k, wide }, stored, first, count }, src, widened);
+}
+
+function packVector(
+  x: ProductContext,
+  at: Pointer,
+  src: Pointer,
+  stored: Storage,
+  first: number,
+  count: number,
+): number {
+  return packed(x, { placement: { kind: "vector", at }, stored, first, count }, src, NULL);
+}
+
 export const OPS = {
   add,
   attention,
@@ -84,6 +120,7 @@ export const OPS = {
   layernorm,
   linear,
   normalise,
+  packVector,
   packWeights,
   patchify,
   preprocess,
@@ -91,7 +128,6 @@ export const OPS = {
   resizeHorizontal,
   resizeVertical,
   scatter,
-  widen,
 };
 
 export type Op = keyof typeof OPS;

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, fstatSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { JanusError, quote } from "../../errors.js";
@@ -93,7 +93,8 @@ class Directory implements WeightSource {
       if (bytesRead === 0) break;
       done += bytesRead;
     }
-    const { size, mtimeMs } = await file.handle.stat();
+    // At once: the file is open, and a turn of the thread pool takes longer than a small read.
+    const { size, mtimeMs } = fstatSync(file.handle.fd);
     if (size !== file.size || mtimeMs !== file.changed)
       throw new JanusError(
         "E_INTEGRITY",

@@ -7,6 +7,18 @@ export function startComputeWorker(program: URL = new URL("./compute-worker.js",
   const worker = new Worker(program, { execArgv: [] });
   worker.unref();
   let ended = false;
+  // It may end before anyone listens: it is told then.
+  let over: string | undefined;
+  let onOver: ((reason: string) => void) | undefined;
+  const end = (reason: string): void => {
+    over ??= reason;
+    onOver?.(reason);
+  };
+  worker.on("error", (error: unknown) => end(error instanceof Error ? error.message : String(error)));
+  worker.on("messageerror", (error) => end(`it sent what cannot be read: ${error.message}`));
+  worker.on("exit", (status) => {
+    if (!ended) end(`exit status ${status}`);
+  });
   return {
     post(message, transfer) {
       // In this order: what cannot be posted is never answered, and would keep the process alive.
@@ -21,11 +33,8 @@ export function startComputeWorker(program: URL = new URL("./compute-worker.js",
       });
     },
     onEnd(listener) {
-      worker.on("error", (error: unknown) => listener(error instanceof Error ? error.message : String(error)));
-      worker.on("messageerror", (error) => listener(`it sent what cannot be read: ${error.message}`));
-      worker.on("exit", (status) => {
-        if (!ended) listener(`exit status ${status}`);
-      });
+      onOver = listener;
+      if (over !== undefined) listener(over);
     },
     async terminate() {
       ended = true;

@@ -12,7 +12,7 @@ import { recordedFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { assertSameBits, random } from "../../support/numbers.js";
 import { refused } from "../../support/refusal.js";
-import { rejection } from "../../support/waiting.js";
+import { rejection, within } from "../../support/waiting.js";
 
 const test = suite("entry/engine");
 
@@ -99,6 +99,47 @@ for (const threads of [1, 2, 3]) {
       assert.is(await rejection(engine.encode(random(3 * imageSize ** 2, 1), false, controller.signal)), "enough");
       assert.is((await everything(engine)).length, 6 + model.config.blocks);
     }));
+}
+
+test("without shared memory weights come with messages, and give the same bytes", async () => {
+  const { SharedArrayBuffer: kept } = globalThis;
+  Reflect.deleteProperty(globalThis, "SharedArrayBuffer");
+  try {
+    await withEngine(1, async (engine) => {
+      const hex = (await everything(engine)).map((array) => Buffer.from(array.buffer).toString("hex"));
+      assert.is(hex.join(), seen[0]);
+    });
+  } finally {
+    globalThis.SharedArrayBuffer = kept;
+  }
+});
+
+for (const threads of [1, 2]) {
+  test(`${threads} threads: a source that breaks off, and an abort, end the load while workers wait`, async () => {
+    const { module } = await probe(host, variantOf("simd", threads > 1));
+    if (!module) throw new Error("the plain variants run everywhere");
+    const plan = planMemory(model, false, threads);
+    const { startWorker } = host;
+    const options = { module, threads, config: model.config, plan, tile: "4x8", startWorker } as const;
+    for (const aborts of [false, true]) {
+      const engine = await Engine.start(options);
+      const controller = new AbortController();
+      const broken = new Error("the disk broke");
+      const checkpoint = {
+        ...model.checkpoint,
+        readRowsInto: async () => {
+          if (!aborts) throw broken;
+          controller.abort("enough");
+          controller.signal.throwIfAborted();
+        },
+      };
+      const loading = loadWeights(engine, checkpoint, model.bound, plan.placements, () => {}, controller.signal);
+      assert.is(await within(2000, rejection(loading), "the load"), aborts ? "enough" : broken);
+      await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
+      assert.is((await everything(engine)).length, 6 + model.config.blocks);
+      await engine.dispose();
+    }
+  });
 }
 
 test("a disposed engine is E_DISPOSED", async () => {

@@ -7,14 +7,17 @@ import {
   type EncodeOutput,
   type ModelContext,
   type PackInput,
-  type PackOutput,
   PROGRAMS,
+  type StagedPiece,
   startModel,
 } from "#dist/entry/programs.js";
+import { planStaging, ROOMS } from "#dist/entry/staging.js";
+import { sliceCount } from "#dist/ops/pack.js";
 import { CONTROL_BYTES, STOP, WORD } from "#dist/threads/control.js";
+import { Ring } from "#dist/threads/ring.js";
 import type { Reply } from "#dist/threads/serve.js";
 import { Stopped } from "#dist/threads/team.js";
-import { STORAGE, type Storage } from "#dist/wasm/abi.js";
+import { STORAGE } from "#dist/wasm/abi.js";
 import { f32 } from "#dist/wasm/memory.js";
 import { recordedFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
@@ -46,12 +49,12 @@ function call(name: keyof typeof PROGRAMS, x: ModelContext, input: unknown, own:
   return reply;
 }
 
-/** Packs a piece; how many of its elements are not finite. The leader gives its buffer back. */
-function packed(x: ModelContext, input: PackInput, own: Uint8Array): number {
-  const { output, transfer } = call("pack", x, input, own);
-  const { nonFinite, buffer } = output as PackOutput;
-  assert.is(buffer, own.buffer);
-  assert.equal(transfer, [own.buffer]);
+/** Packs one piece that comes with the message; how many of its elements are not finite. */
+function packed(x: ModelContext, piece: Omit<StagedPiece, "batch" | "from">, own: Uint8Array): number {
+  const staging = planStaging(x.plan.free, 1, own.length, 1 << 17, false);
+  const pieces = [{ ...piece, batch: 0, from: 0 }];
+  const input: PackInput = { pieces, slices: [sliceCount(pieces[0]!)], staging, rooms: [], ring: undefined };
+  const [nonFinite = Number.NaN] = call("pack", x, input, own).output as number[];
   return nonFinite;
 }
 
@@ -61,8 +64,7 @@ async function packAll(x: ModelContext): Promise<void> {
     const rows = tensor.shape[0] ?? 1;
     const bytes = await model.checkpoint.readRows(tensor, 0, rows);
     const count = placement.kind === "vector" ? bytes.length / 4 : rows;
-    const input: PackInput = { placement, first: 0, count, stored: STORAGE.f32, bytes: bytes.length };
-    assert.is(packed(x, input, bytes), 0);
+    assert.is(packed(x, { placement, first: 0, count, stored: STORAGE.f32 }, bytes), 0);
   }
 }
 
@@ -108,11 +110,37 @@ test("a vector is widened to its place piece by piece, and what is not finite is
     [64, 960],
   ] as const) {
     const own = new Uint8Array(large.slice(first, first + count).buffer);
-    const input = { placement, first, count, stored: STORAGE.f32, bytes: own.length };
-    assert.is(packed(x, input, own), first === 0 ? 0 : 1);
+    assert.is(packed(x, { placement, first, count, stored: STORAGE.f32 }, own), first === 0 ? 0 : 1);
   }
   assertSameBits(f32(x.memory, placement.at, 1024), large);
   assert.ok(x.memory.buffer.byteLength >= before);
+});
+
+test("batches are taken from shared buffers in turn, when they are there", () => {
+  const { x } = alone();
+  const placement = x.plan.placements.find(({ role }) => role === "pos_embed")!;
+  const large = random(16 * 64, 2);
+  large[900] = Number.NEGATIVE_INFINITY;
+  const rooms = Array.from({ length: ROOMS }, () => new SharedArrayBuffer(4096));
+  const pieces = [0, 1, 2, 3].map((batch) => ({
+    placement,
+    stored: STORAGE.f32,
+    first: batch * 256,
+    count: 256,
+    batch,
+    from: 64,
+  }));
+  const words = Ring.words(pieces.length);
+  const ring = new Ring(words);
+  for (const { batch, first } of pieces) {
+    new Float32Array(rooms[batch]!, 64, 256).set(large.subarray(first, first + 256));
+    ring.fill();
+  }
+  const staging = planStaging(x.plan.free, 1, 4096, 1 << 17, false);
+  const input: PackInput = { pieces, slices: [1, 1, 1, 1], staging, rooms, ring: words };
+  assert.equal(call("pack", x, input, undefined).output, [0, 0, 0, 1]);
+  assertSameBits(f32(x.memory, placement.at, 1024), large);
+  assert.equal([...new Int32Array(words)], [4, 1, 1, 1, 1]);
 });
 
 test("stored halves are widened to f32 panels when the plan says so", async () => {
@@ -124,8 +152,7 @@ test("stored halves are widened to f32 panels when the plan says so", async () =
     const placement = plan.placements.find(({ role }) => role === "aligner.layers.0.weight")!;
     const bits = Uint16Array.from({ length: 56 * 48 }, (_, i) => 0x3c00 + (i % 1024)); // 1 and up
     const own = new Uint8Array(bits.buffer);
-    const input = { placement, first: 0, count: 56, stored: STORAGE.f16 as Storage, bytes: own.length };
-    assert.is(packed(x, input, own), 0);
+    assert.is(packed(x, { placement, first: 0, count: 56, stored: STORAGE.f16 }, own), 0);
     // Column 9, k 5 is the second column of the second panel.
     const at = 8 * 48 + 5 * 8 + 1;
     if (wide) assert.is(f32(x.memory, placement.at, 56 * 48)[at], 1 + ((9 * 48 + 5) % 1024) / 1024);

@@ -1,11 +1,13 @@
 /** Pieces: which rows are read when, and where they are said to go. That they get there is held by janus.test.ts and test/acceptance. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Engine } from "#dist/entry/engine.js";
+import type { Engine, Packing } from "#dist/entry/engine.js";
 import { openModel, planMemory } from "#dist/entry/load.js";
-import type { PackInput } from "#dist/entry/programs.js";
+import type { StagedPiece } from "#dist/entry/programs.js";
 import { loadWeights, STORAGE_OF } from "#dist/entry/weights.js";
+import type { Placement } from "#dist/model/plan.js";
 import { PANEL, STORAGE } from "#dist/wasm/abi.js";
+import { storedRowBytes } from "#dist/weights/checkpoint.js";
 import { recordedFiles, towerFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { ODD_TOWER } from "../../support/model-config.js";
@@ -15,105 +17,130 @@ import { rejection } from "../../support/waiting.js";
 const test = suite("entry/weights");
 
 interface Loading {
-  readonly packs: PackInput[];
+  readonly pieces: readonly StagedPiece[];
   readonly log: string[];
   readonly loaded: number[];
-  /** Every buffer that was read into. */
-  readonly buffers: ReadonlySet<ArrayBufferLike>;
   readonly done: Promise<void>;
 }
 
-/** Loads with an engine that only notes; `bad` says how many elements of a piece are not finite. */
-async function load(
-  files: Record<string, Uint8Array>,
-  bad: (input: PackInput) => number = () => 0,
-  fail: (log: readonly string[]) => Error | undefined = () => undefined,
-): Promise<Loading> {
+interface Oddities {
+  /** How many elements of a piece are not finite. */
+  readonly bad?: (piece: StagedPiece) => number;
+  /** What a read rejects with. */
+  readonly read?: (log: readonly string[]) => Error | undefined;
+  /** What filling rejects with. */
+  readonly fill?: (batch: number) => Error | undefined;
+  readonly serial?: boolean;
+}
+
+const role = ({ placement }: StagedPiece): string => (placement as Placement).role;
+
+/** Loads with an engine that only notes. */
+async function load(files: Record<string, Uint8Array>, oddities: Oddities = {}): Promise<Loading> {
   const model = await openModel(memorySource(files));
-  const packs: PackInput[] = [];
+  const pieces: StagedPiece[] = [];
   const log: string[] = [];
   const loaded: number[] = [];
-  const buffers = new Set<ArrayBufferLike>();
   const checkpoint = {
     ...model.checkpoint,
     async readRowsInto(...[tensor, first, count, target, signal]: Parameters<typeof model.checkpoint.readRowsInto>) {
       log.push(`read ${tensor.role} ${first}+${count}`);
-      buffers.add(target.buffer);
-      const error = fail(log);
+      const error = oddities.read?.(log);
       if (error) throw error;
       await model.checkpoint.readRowsInto(tensor, first, count, target, signal);
     },
   };
   const engine = {
-    async pack(input: PackInput, { length, buffer }: Uint8Array): Promise<{ nonFinite: number; buffer: unknown }> {
-      log.push(`pack ${input.placement.role} ${input.first}+${input.count}`);
-      assert.is(length, input.bytes);
-      packs.push(input);
-      return { nonFinite: bad(input), buffer };
+    pack(staged: readonly StagedPiece[], roomBytes: number, _sliceBytes: number, signal: AbortSignal): Packing {
+      pieces.push(...staged);
+      return {
+        serial: oddities.serial ?? false,
+        async room(batch) {
+          log.push(`room ${batch}`);
+          return new Uint8Array(roomBytes);
+        },
+        async fill(batch) {
+          const error = oddities.fill?.(batch);
+          if (error) throw error;
+          log.push(`fill ${batch}`);
+        },
+        done: async () => {
+          signal.throwIfAborted();
+          return staged.map((piece) => oddities.bad?.(piece) ?? 0);
+        },
+      };
     },
   } as unknown as Engine;
   const { placements } = planMemory(model, false, 1);
   const done = loadWeights(engine, checkpoint, model.bound, placements, (bytes) => loaded.push(bytes));
   done.catch(() => undefined);
-  return { packs, log, loaded, buffers, done };
+  return { pieces, log, loaded, done };
 }
 
 for (const checkpoint of ["tiny-orig-safetensors", "tiny-hf", "tiny-orig-f16", "tiny-orig-bin"]) {
-  test(`${checkpoint}: every row of every tensor once, in execution order, the next read before each pack`, async () => {
-    const { packs, log, loaded, buffers, done } = await load(recordedFiles(checkpoint));
+  test(`${checkpoint}: every row of every tensor once, in execution order, at places of its own`, async () => {
+    const { pieces, loaded, done } = await load(recordedFiles(checkpoint));
     await done;
-    assert.is(buffers.size, 2, "two buffers go round");
     const model = await openModel(memorySource(recordedFiles(checkpoint)));
     const { placements } = planMemory(model, false, 1);
     assert.equal(
-      [...new Set(packs.map(({ placement }) => placement.role))],
-      placements.map(({ role }) => role),
+      [...new Set(pieces.map(role))],
+      placements.map((placement) => placement.role),
     );
     let total = 0;
+    let free = 0;
+    let batch = 0;
     for (const placement of placements) {
       const tensor = model.bound.get(placement.role)!;
-      const pieces = packs.filter((pack) => pack.placement.role === placement.role);
-      const size = placement.kind === "vector" ? tensor.shape.reduce((a, b) => a * b, 1) : tensor.shape[0]!;
+      const rows = tensor.shape[0]!;
+      const size = placement.kind === "vector" ? tensor.shape.reduce((a, b) => a * b, 1) : rows;
+      const bytes = storedRowBytes(tensor) * (rows / size);
       let next = 0;
-      for (const piece of pieces) {
+      for (const piece of pieces.filter((one) => role(one) === placement.role)) {
         assert.is(piece.first, next, placement.role);
         assert.is(piece.stored, STORAGE_OF[tensor.dtype]);
+        if (piece.batch !== batch) free = 0;
+        batch = piece.batch;
+        assert.ok(piece.from >= free && piece.from % 64 === 0);
+        free = piece.from + piece.count * bytes;
         next += piece.count;
-        total += piece.bytes;
+        total += piece.count * bytes;
       }
       assert.is(next, size, placement.role);
     }
     assert.is(loaded.at(-1), total);
     assert.ok(loaded.every((bytes, at) => bytes > (loaded[at - 1] ?? 0)));
-    const order = log.map((entry) => entry.split(" ")[0]).join(" ");
-    assert.match(order, /^read( read pack)* pack$/, "one piece ahead, never two");
+    assert.is(loaded.length, pieces.length);
   });
 }
 
-test("a matrix of more than a piece is cut at panels; q, k and v are cut apart", async () => {
-  // 3 * 300 * 3000 * 4 bytes are more than 4 MB; a row is 12 kB, so a piece is 344 rows.
-  const tower = {
-    ...ODD_TOWER,
-    imageSize: 10,
-    patchSize: 10,
-    width: 3000,
-    heads: 2,
-    blocks: 1,
-    mlpWidth: 4,
-    dim: 3000,
-    depth: 1,
-  };
-  const { packs, done } = await load(towerFiles(tower, 2));
+/** Matrices of 3000 columns: a row is 12 kB of f32, a full batch 344 rows. */
+const LARGE = {
+  ...ODD_TOWER,
+  imageSize: 10,
+  patchSize: 10,
+  width: 3000,
+  heads: 2,
+  blocks: 1,
+  mlpWidth: 4,
+  dim: 3000,
+  depth: 1,
+};
+
+test("batches are full, cut at panels; q, k and v are cut apart", async () => {
+  const { pieces, done } = await load(towerFiles(LARGE, 2));
   await done;
-  const pieces = packs.filter(({ placement }) => placement.role === "blocks.0.qkv.weight");
-  assert.ok(pieces.length > 10);
-  for (const { first, bytes } of pieces) assert.ok(first % PANEL === 0 && bytes <= 4 << 20);
+  const qkv = pieces.filter((piece) => role(piece) === "blocks.0.qkv.weight");
+  assert.ok(qkv.length > 10);
+  for (const { first, count, from } of qkv) assert.ok(first % PANEL === 0 && from + count * 12_000 <= 4 << 20);
+  for (const { from, count } of qkv.slice(1, -1)) {
+    assert.is(from, 0);
+    assert.ok((count + PANEL) * 12_000 > 4 << 20, "another panel would not fit");
+  }
   const apart = await load(recordedFiles("tiny-hf"));
   await apart.done;
   assert.equal(
-    apart.packs
-      .filter(({ placement }) => placement.role === "blocks.0.qkv.weight")
-      .map(({ first, count }) => [first, count]),
+    apart.pieces.filter((piece) => role(piece) === "blocks.0.qkv.weight").map(({ first, count }) => [first, count]),
     [
       [0, 80],
       [80, 80],
@@ -122,10 +149,31 @@ test("a matrix of more than a piece is cut at panels; q, k and v are cut apart",
   );
 });
 
+test("batches are filled in order; several are read at a time, unless the engine takes one", async () => {
+  for (const serial of [false, true]) {
+    const { log, done } = await load(towerFiles(LARGE, 2), { serial });
+    await done;
+    const steps = log.filter((step) => !step.startsWith("read")).map((step) => step.split(" "));
+    const fills = steps.filter(([what]) => what === "fill").map(([, batch]) => Number(batch));
+    assert.ok(fills.length > 10);
+    assert.equal(
+      fills,
+      fills.map((_, at) => at),
+    );
+    let open = 0;
+    let most = 0;
+    for (const [what] of steps) {
+      open += what === "room" ? 1 : -1;
+      most = Math.max(most, open);
+    }
+    assert.ok(serial ? most === 1 : most > 1);
+  }
+});
+
 test("non-finite elements of all tensors are gathered, at most eight are named", async () => {
-  const { done, loaded } = await load(recordedFiles("tiny-orig-safetensors"), ({ placement }) =>
-    placement.role.endsWith("bias") ? 2 : 0,
-  );
+  const { done, loaded } = await load(recordedFiles("tiny-orig-safetensors"), {
+    bad: (piece) => (role(piece).endsWith("bias") ? 2 : 0),
+  });
   const error = await refused(
     done,
     "E_NUMERIC",
@@ -137,17 +185,17 @@ test("non-finite elements of all tensors are gathered, at most eight are named",
 
 test("a read that fails and a pack that fails are the error, and the other one is not unhandled", async () => {
   const broken = new Error("the disk broke");
-  const reading = await load(recordedFiles("tiny-hf"), undefined, (log) => (log.length > 9 ? broken : undefined));
-  assert.is(await rejection(reading.done), broken);
-  const packing = await load(
-    recordedFiles("tiny-hf"),
-    ({ placement }) => {
-      if (placement.role === "pos_embed") throw new Error("no memory");
-      return 0;
-    },
-    (log) => (log.includes("read blocks.0.norm1.weight 0+80") ? broken : undefined),
-  );
-  assert.match(String(await rejection(packing.done)), "no memory");
+  for (const serial of [false, true]) {
+    const reading = await load(towerFiles(LARGE, 2), { serial, read: (log) => (log.length > 30 ? broken : undefined) });
+    assert.is(await rejection(reading.done), broken);
+    const noMemory = new Error("no memory");
+    const packing = await load(towerFiles(LARGE, 2), {
+      serial,
+      fill: (batch) => (batch === 3 ? noMemory : undefined),
+      read: (log) => (log.includes("fill 2") ? broken : undefined),
+    });
+    assert.ok([broken, noMemory].includes((await rejection(packing.done)) as Error));
+  }
   await new Promise((resolve) => setImmediate(resolve));
 });
 

@@ -8,7 +8,7 @@ import { gather } from "#dist/ops/gather.js";
 import { linear } from "#dist/ops/gemm.js";
 import { layernorm } from "#dist/ops/layernorm.js";
 import { normalise } from "#dist/ops/normalise.js";
-import { packWeights, widen } from "#dist/ops/pack.js";
+import { packPieces } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
 import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
 import { scatter } from "#dist/ops/scatter.js";
@@ -40,12 +40,17 @@ const CALLS: Readonly<Record<string, (x: ProductContext) => void>> = {
   layernorm: (x) => layernorm(x, AT, AT, { weight: AT, bias: AT, width: 8, eps: 1 }, 40),
   linear: (x) => linear(x, ROWS, ROWS, { panels: AT, bias: AT, columns: 8, k: 8, storage: 0 }, 40),
   normalise: (x) => normalise(x, AT, AT, AT, 40),
-  packWeights: (x) => packWeights(x, AT, AT, AT, 8, 1, true, 3, 40),
+  packPieces: (x) =>
+    packPieces(
+      x,
+      [{ placement: { kind: "panels", at: AT, k: 8, wide: true }, stored: 1, first: 3, count: 40 }],
+      { take: () => AT, done: () => {} },
+      AT,
+    ),
   patchify: (x) => patchify(x, AT, AT, 12, 2),
   resizeHorizontal: (x) => resizeHorizontal(x, AT, AT, { bounds: AT, weights: AT, taps: 4 }, 8, 8, 40),
   resizeVertical: (x) => resizeVertical(x, AT, AT, { bounds: AT, weights: AT, taps: 4 }, 8, 8, 40),
   scatter: (x) => scatter(x, AT, AT, AT, 8, 40),
-  widen: (x) => widen(x, AT, AT, 1, 40),
 };
 
 for (const [name, call] of Object.entries(CALLS)) {

@@ -1,9 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { packWeights } from "#dist/ops/pack.js";
-import { NULL, PANEL, type Pointer, panelElements, STORAGE, STORAGE_BYTES, type Storage } from "#dist/wasm/abi.js";
+import { largestSlice, packPieces, type StoredPiece, sliceCount } from "#dist/ops/pack.js";
+import { PANEL, type Pointer, panelElements, STORAGE, STORAGE_BYTES, type Storage } from "#dist/wasm/abi.js";
 import { assertSameBits } from "../../support/numbers.js";
-import { recordedCalls } from "../../support/recorded-calls.js";
+import { WIDENED_BYTES } from "../../support/op-programs.js";
+import { type KernelCall, recordedCalls } from "../../support/recorded-calls.js";
 import { STORAGES, stored } from "../../support/stored.js";
 import { closeTeams, onEvery, openTeams, type Team, type Teams } from "../../support/teams.js";
 
@@ -26,7 +27,7 @@ async function packed(
   for (const [piece, begin] of cuts.entries()) {
     const end = cuts[piece + 1] ?? columns;
     const src = team.put(bits.subarray(begin * k, end * k));
-    const widened = team.take((end - begin) * k * 4);
+    const widened = team.take(3 * WIDENED_BYTES);
     await team.call("packWeights", panels, src, widened, k, storage, wide, begin, end - begin);
   }
   return team.bytes(panels, bytes);
@@ -59,6 +60,7 @@ for (const [name, storage] of STORAGES) {
         [50, 7, [0, 3, 4, 11, 16, 47]],
         [80, 5, [0, 27, 54]],
         [240, 80, [0, 80, 160]],
+        [2500, 90, [0, 1003]],
       ] as const) {
         const actual = await onEvery(teams, (team) => packed(team, columns, k, storage, wide, cuts));
         const what = `[${columns}, ${k}] cut at ${cuts}`;
@@ -72,11 +74,15 @@ for (const [name, storage] of STORAGES) {
   }
 
   test(`${name}: vectors are widened exactly, to the element`, async ({ teams }) => {
-    for (const count of [1, 3, 15, 16, 17, 100]) {
+    for (const count of [1, 3, 15, 16, 17, 100, 70_000]) {
       const { bits, values } = stored(count, count, storage);
       const actual = await onEvery(teams, async (team) => {
         const dst = team.take(count * 4);
-        await team.call("widen", dst, team.put(bits), storage, count);
+        const cut = Math.floor(count / 3);
+        const bytes = STORAGE_BYTES[storage];
+        const src = team.put(bits);
+        await team.call("packVector", dst, src, storage, 0, cut);
+        await team.call("packVector", dst, (src + cut * bytes) as Pointer, storage, cut, count - cut);
         return team.f32(dst, count);
       });
       assertSameBits(actual, values);
@@ -110,36 +116,68 @@ for (const [name, storage] of STORAGES) {
   });
 }
 
-test("no two workers write the same panel", () => {
-  for (const [column, rows] of [
-    [0, 50],
-    [3, 50],
-    [5, 2],
-    [7, 1],
-    [8, 9],
+const AT = 64 as Pointer;
+
+/** The kernel calls for one piece, all of whose slices go to one worker. */
+function calls(piece: StoredPiece): readonly KernelCall[] {
+  return recordedCalls(0, 1, (x) => packPieces(x, [piece], { take: () => AT, done: () => {} }, AT));
+}
+
+test("slices meet at panels, each is what a worker has room for, and the stop word is looked at before each", () => {
+  for (const [first, count, k] of [
+    [0, 5000, 100],
+    [3, 5000, 100],
+    [5, 2, 100],
+    [7, 1, 4],
+    [8, 9, 100_000],
   ] as const) {
-    for (let count = 1; count <= 7; count++) {
-      const owner = new Map<number, number>();
-      let packedRows = 0;
-      for (let index = 0; index < count; index++) {
-        const at = 64 as Pointer;
-        const calls = recordedCalls(index, count, (x) =>
-          packWeights(x, at, at, NULL, 4, STORAGE.bf16, false, column, rows),
-        );
-        for (const { args } of calls) {
-          const [columnBegin = 0, begin = 0, end = 0] = args.slice(-3);
-          assert.is(columnBegin, column + begin);
-          packedRows += end - begin;
-          for (let row = begin; row < end; row++) {
-            const panel = Math.floor((column + row) / PANEL);
-            assert.is(owner.get(panel) ?? index, index, `panel ${panel} of ${column}+${rows}, ${count} workers`);
-            owner.set(panel, index);
-          }
-        }
-      }
-      assert.is(packedRows, rows);
+    const piece: StoredPiece = {
+      placement: { kind: "panels", at: AT, k, wide: false },
+      stored: STORAGE.bf16,
+      first,
+      count,
+    };
+    const packs = calls(piece).filter(({ kernel }) => kernel === "packPanels");
+    assert.is(packs.length, sliceCount(piece));
+    let next = first;
+    for (const { args } of packs) {
+      const [column = 0, begin = 0, end = 0] = args.slice(-3);
+      assert.equal([column, begin], [next, 0]);
+      assert.ok(column === first || column % PANEL === 0, `a slice begins at column ${column}`);
+      assert.ok(end * k * 2 <= largestSlice(k * 2));
+      next += end;
     }
+    assert.is(next, first + count);
+    assert.equal(new Set(packs.map(({ polls }) => polls)).size, packs.length);
   }
+});
+
+test("a slice is checked before it is packed, and every piece is told of", () => {
+  const placement = { kind: "vector", at: AT } as const;
+  const piece: StoredPiece = { placement, stored: STORAGE.f32, first: 0, count: 70_000 };
+  const asked: string[] = [];
+  recordedCalls(0, 1, (x) => {
+    const take = (index: number, from: number, bytes: number): Pointer => {
+      asked.push(`${index} ${from}+${bytes}`);
+      return AT;
+    };
+    packPieces(x, [piece, { ...piece, count: 3 }], { take, done: (index) => asked.push(`${index}`) }, AT);
+  });
+  const slice = 128 << 10;
+  assert.equal(asked, [
+    `0 0+${slice}`,
+    "0",
+    `0 ${slice}+${slice}`,
+    "0",
+    `0 ${2 * slice}+${280_000 - 2 * slice}`,
+    "0",
+    "1 0+12",
+    "1",
+  ]);
+  assert.equal(
+    calls(piece).map(({ kernel }) => kernel),
+    ["countNonFinite", "widen", "countNonFinite", "widen", "countNonFinite", "widen"],
+  );
 });
 
 test.run();

@@ -25,9 +25,10 @@ test("stopping says why, moves the generation on and wakes who waits for it", as
 test("a reset keeps the generation: a late worker must not find the one it read", () => {
   const control = block();
   control[WORD.arrived] = 2;
+  control[WORD.claimed] = 9;
   stopProgram(control, STOP.failed);
   resetControl(control);
-  assert.equal([control[WORD.arrived], control[WORD.generation], control[WORD.stop]], [0, 1, STOP.run]);
+  assert.equal([...control.subarray(0, 4)], [0, 1, STOP.run, 0]);
 });
 
 test("the generation wraps around", () => {
@@ -38,7 +39,7 @@ test("the generation wraps around", () => {
 });
 
 test("the words fit the block, one cache line, and are the barrier's", () => {
-  assert.equal(WORD, { arrived: 0, generation: 1, stop: 2 });
+  assert.equal(WORD, { arrived: 0, generation: 1, stop: 2, claimed: 3 });
   assert.is(CONTROL_BYTES, 64);
   assert.is(STOP.run, 0);
 });

@@ -82,4 +82,28 @@ test("a poll leaves the program for any reason, and only then", () => {
   }
 });
 
+test("every item is claimed once, by whoever asks next", () => {
+  for (const count of [1, 2, 3]) {
+    const words = control();
+    const claims = Array.from({ length: count }, (_, index) => new Team(index, count, words, () => 0).claims(20));
+    const seen: number[] = [];
+    // The first asks three times as often as the others.
+    for (let turn = 0, left = count; left > 0; turn++) {
+      const asking = claims[turn % 4 < 3 ? 0 : 1 + (turn % Math.max(1, count - 1))] ?? claims[0]!;
+      const { value, done } = asking.next();
+      if (!done) seen.push(value);
+      else if (claims.every((claim) => claim.next().done)) left = 0;
+    }
+    assert.equal(
+      seen,
+      Array.from({ length: 20 }, (_, item) => item),
+    );
+  }
+});
+
+test("who is alone claims everything, in every program", () => {
+  const team = new Team(0, 1, control(), () => 0);
+  for (const total of [0, 1, 5, 5]) assert.is([...team.claims(total)].length, total);
+});
+
 test.run();

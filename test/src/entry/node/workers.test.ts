@@ -49,4 +49,12 @@ test("ending is waited for, also when a last message comes meanwhile", () => {
   assert.match(stdout, /^ended [12]\n$/);
 });
 
+test("a worker that ends before anyone listens is told of when someone does", () => {
+  const { status, stdout, stderr } = run(`
+    const worker = start(new URL("data:text/javascript,process.exit(4)"));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    worker.onEnd((reason) => console.log(reason));`);
+  assert.equal([status, stdout, stderr], [0, "exit status 4\n", ""]);
+});
+
 test.run();
