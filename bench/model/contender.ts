@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { start } from "../child.js";
 import type { Answer, Ask, RunAsk } from "./protocol.js";
 
 export type Done = Extract<Answer, { kind: "done" }>;
@@ -7,17 +8,11 @@ export type Done = Extract<Answer, { kind: "done" }>;
 export class ContenderProcess {
   readonly name: string;
   readonly #child: ChildProcess;
-  #waiting: PromiseWithResolvers<Answer> | undefined;
 
-  /** Starts `program` with the Node at `engine`. */
-  constructor(name: string, program: URL, engine: string) {
+  /** Starts `program` with the Node at `binary`. */
+  constructor(name: string, program: URL, binary: string) {
     this.name = name;
-    this.#child = fork(program, { execPath: engine, execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    this.#child.on("message", (answer: Answer) => this.#waiting?.resolve(answer));
-    this.#child.on("error", (error) => this.#waiting?.reject(error));
-    this.#child.on("exit", (status, signal) =>
-      this.#waiting?.reject(new Error(`${name}: its process ended with ${signal ?? `exit status ${status}`}`)),
-    );
+    this.#child = start(program, binary);
   }
 
   load(options: unknown): Promise<Done> {
@@ -30,34 +25,26 @@ export class ContenderProcess {
 
   /** Resolves when the process is gone and its memory free. */
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.disconnect();
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    if (child.connected) child.disconnect();
     await gone;
   }
 
-  async #ask(ask: Ask<unknown>): Promise<Done> {
-    this.#waiting = withResolvers();
-    this.#child.send(ask);
-    const answer = await this.#waiting.promise;
-    if (answer.kind === "failed") throw new Error(`${this.name}: ${answer.why}`);
-    return answer;
+  #ask(ask: Ask<unknown>): Promise<Done> {
+    const child = this.#child;
+    return new Promise((resolve, reject) => {
+      const fail = (why: string): void => reject(new Error(`${this.name}: ${why}`));
+      const onExit = (status: number | null, signal: NodeJS.Signals | null): void =>
+        fail(`its process ended with ${signal ?? `exit status ${status}`}`);
+      child.once("exit", onExit);
+      child.once("message", (answer: Answer) => {
+        child.off("exit", onExit);
+        if (answer.kind === "failed") fail(answer.why);
+        else resolve(answer);
+      });
+      child.send(ask, (error) => error && fail(error.message));
+    });
   }
-}
-
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: Error) => void;
-}
-
-/** Promise.withResolvers, which Node 20 lacks. */
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve!: (value: T) => void;
-  let reject!: (reason: Error) => void;
-  const promise = new Promise<T>((accept, refuse) => {
-    resolve = accept;
-    reject = refuse;
-  });
-  return { promise, resolve, reject };
 }
