@@ -62,8 +62,8 @@ async function bench(options: Options): Promise<void> {
 
   if (wants("kernels")) {
     const input = quick
-      ? { minSamples: 2, maxTime: 0.02, everyTile: false }
-      : { minSamples: 10, maxTime: 0.5, everyTile: true };
+      ? { minTime: 0.001, minSamples: 3, maxTime: 0.01, everyTile: false }
+      : { minTime: 0.005, minSamples: 20, maxTime: 0.5, everyTile: true };
     for (const engine of engines) {
       for (const flags of flagSets(engine)) {
         const timed = await timeKernels(engine, flags, input);
@@ -86,10 +86,13 @@ async function bench(options: Options): Promise<void> {
     for (const engine of engines) {
       for (const threads of threadCounts) {
         if (wants("model")) {
-          const amount = quick
-            ? { samples: 1, eights: 0, alone: true }
-            : { samples: options.samples, eights: 2, alone: false };
-          const timed = await raceModel(full, engine, threads, engine === engines[0], amount);
+          const newest = engine === engines[0];
+          const timed = await raceModel(full, engine, threads, {
+            samples: quick ? 0 : options.samples,
+            eights: quick ? 0 : 2,
+            quick,
+            peers: newest ? ["onnxruntime-web", "onnxruntime-node"] : quick ? [] : ["onnxruntime-web"],
+          });
           results.model = [...results.model, ...timed];
           print(modelLines(timed));
         }
@@ -100,9 +103,9 @@ async function bench(options: Options): Promise<void> {
             print(loadLines([timed]));
           }
         }
-        if (wants("phases")) {
+        if (wants("phases") && !(quick && engine !== engines[0])) {
           for (const engineFlags of engine.flag && !quick ? (["none", "auto"] as const) : (["none"] as const)) {
-            const timed = await timePhases(full, engine, engineFlags, threads, quick ? 1 : 3);
+            const timed = await timePhases(full, engine, engineFlags, threads, quick ? 0 : 3);
             results.phases = [...results.phases, timed];
             print(phaseLines([timed]));
           }

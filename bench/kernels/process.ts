@@ -17,6 +17,8 @@ import { gemmCase, SHAPES } from "./gemm.js";
 import { peakCases } from "./peak.js";
 
 export interface KernelInput {
+  /** Seconds of a sample at least: short ones fit between the interruptions of a busy machine. */
+  readonly minTime: number;
   /** Samples of each case at least, and seconds at most. */
   readonly minSamples: number;
   readonly maxTime: number;
@@ -84,10 +86,10 @@ send(results);
 
 async function time(variant: Variant, cases: readonly Named[]): Promise<KernelOutput> {
   const timed: Omit<KernelResult, keyof Setting>[] = [];
-  const { minSamples, maxTime } = options;
+  const { minTime, minSamples, maxTime } = options;
   await benny.suite(
     variant,
-    benny.configure({ cases: { minSamples, maxTime } }),
+    benny.configure({ cases: { minTime, minSamples, maxTime } }),
     ...cases.map(({ case: { name, run } }) => benny.add(name, run)),
     benny.complete(({ results }) => {
       for (const { name, details, samples } of results) {

@@ -6,7 +6,7 @@ import type { JanusOptions } from "./janus-process.js";
 
 const PROGRAM = new URL("./janus-process.js", import.meta.url);
 
-/** Where the time of one picture goes, by kernel: the fastest of `count` runs, after one that is not counted. */
+/** Where the time of one picture goes, by kernel: the fastest of `count` runs after a first one, which counts when there are no others. */
 export async function timePhases(
   full: FullSize,
   engine: NodeEngine,
@@ -18,8 +18,8 @@ export async function timePhases(
   const process = new ContenderProcess(`phases, ${engine.name}, ${threads} threads`, PROGRAM, engine.binary);
   try {
     await process.load(options);
-    await process.run({ pixels: full.one, images: 1 });
-    const runs = [];
+    const warmUp = await process.run({ pixels: full.one, images: 1 });
+    const runs = count === 0 ? [warmUp] : [];
     for (let n = 0; n < count; n++) runs.push(await process.run({ pixels: full.one, images: 1 }));
     const { ms, about } = runs.reduce((a, b) => (b.ms < a.ms ? b : a));
     const known = about as { phases: Record<string, number>; variant: string; tile: string; engineFlags: string[] };

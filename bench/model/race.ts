@@ -9,12 +9,14 @@ import { type FullSize, IMAGE_SIZE } from "./full-size.js";
 import { verifyEmbeds } from "./verify.js";
 
 export interface RaceOptions {
-  /** Timed runs of each contender on one picture; the one that is verified comes before. */
+  /** Timed runs of each contender on one picture, after the one that is verified; 0 takes the time of that one. */
   readonly samples: number;
   /** Timed runs on eight pictures in one call. */
   readonly eights: number;
-  /** One contender's process at a time, which takes less memory: its runs are not interleaved with those of the others. */
-  readonly alone: boolean;
+  /** Each storage and each state of the flags once instead of all four pairs, and one process at a time: less memory, nothing interleaved. */
+  readonly quick: boolean;
+  /** onnxruntime-web, which every engine runs, and onnxruntime-node, which is the same under all. */
+  readonly peers: readonly ("onnxruntime-web" | "onnxruntime-node")[];
 }
 
 interface Entry {
@@ -30,46 +32,45 @@ const EIGHT = 8;
 
 /**
  * Times encode and project of one picture on one engine with one number of threads: this package in bf16 and f32, with the engine's flags and
- * without, and the peers, native onnxruntime on the newest engine only. All of them lie in memory together (10.4 GB at most) and take turns, so
- * that whatever the machine does meanwhile it does to all. Nothing is timed before its embeddings are verified.
+ * without, and the peers. All of them lie in memory together (10.4 GB at most) and take turns, so that whatever the machine does meanwhile it
+ * does to all. Nothing is timed before its embeddings are verified.
  */
 export async function raceModel(
   full: FullSize,
   engine: NodeEngine,
   threads: number,
-  newest: boolean,
   options: RaceOptions,
 ): Promise<ModelResult[]> {
-  const entries = entriesOf(full, engine, threads, newest);
-  const groups = options.alone ? entries.map((entry) => [entry]) : [entries];
+  const entries = [...ownEntries(full, engine, threads, options.quick), ...peerEntries(full, threads, options.peers)];
+  const groups = options.quick ? entries.map((entry) => [entry]) : [entries];
   const results: ModelResult[] = [];
   for (const group of groups) results.push(...(await raceGroup(group, full, engine, threads, options)));
   return results;
 }
 
-function entriesOf({ checkpoint, graph }: FullSize, engine: NodeEngine, threads: number, newest: boolean): Entry[] {
+function ownEntries({ checkpoint }: FullSize, engine: NodeEngine, threads: number, quick: boolean): Entry[] {
   const flags = engine.flag ? (["none", "auto"] as const) : (["none"] as const);
-  const ours = flags.flatMap((engineFlags) =>
-    (["auto", "fp32"] as const).map(
+  return flags.flatMap((engineFlags) => {
+    const dtypes = quick ? ([engineFlags === "none" ? "auto" : "fp32"] as const) : (["auto", "fp32"] as const);
+    return dtypes.map(
       (dtype): Entry => ({
         contender: "janus-wasm",
         dtype: dtype === "auto" ? "bf16" : "fp32",
         program: JANUS,
         options: { model: checkpoint, dtype, threads, engineFlags },
       }),
-    ),
-  );
-  if (graph === undefined) return ours;
-  const names = newest ? (["onnxruntime-web", "onnxruntime-node"] as const) : (["onnxruntime-web"] as const);
-  const peers = names.map(
-    (contender): Entry => ({
-      contender,
-      dtype: "fp32",
-      program: PEER,
-      options: { package: contender, graph, threads, imageSize: IMAGE_SIZE },
-    }),
-  );
-  return [...ours, ...peers];
+    );
+  });
+}
+
+function peerEntries({ graph }: FullSize, threads: number, peers: RaceOptions["peers"]): Entry[] {
+  if (graph === undefined) return [];
+  return peers.map((contender) => ({
+    contender,
+    dtype: "fp32",
+    program: PEER,
+    options: { package: contender, graph, threads, imageSize: IMAGE_SIZE },
+  }));
 }
 
 interface Runner {
@@ -101,8 +102,9 @@ async function raceGroup(
       });
       const runner: Runner = { entry, process, loadMs: last.ms, distance: 0, one: [], eight: [], last };
       runners.push(runner);
-      await process.run({ pixels: full.one, images: 1, output });
+      runner.last = await process.run({ pixels: full.one, images: 1, output });
       runner.distance = await verifyEmbeds(name, output, 1);
+      if (options.samples === 0) runner.one.push(runner.last.ms);
     }
     for (let round = 0; round < options.samples; round++) {
       for (const runner of runners) {
@@ -115,9 +117,9 @@ async function raceGroup(
     for (let round = 0; round < options.eights; round++) {
       for (const { entry, process, eight } of runners) {
         if (entry.contender !== "janus-wasm") continue;
-        const last = round === 0;
-        const { ms } = await process.run({ pixels: full.eight, images: EIGHT, ...(last && { output }) });
-        if (last) await verifyEmbeds(process.name, output, EIGHT);
+        const first = round === 0;
+        const { ms } = await process.run({ pixels: full.eight, images: EIGHT, ...(first && { output }) });
+        if (first) await verifyEmbeds(process.name, output, EIGHT);
         eight.push(ms);
       }
     }
