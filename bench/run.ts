@@ -14,8 +14,10 @@ import { timeLoad } from "./model/load.js";
 import { timePhases } from "./model/phases.js";
 import { raceModel } from "./model/race.js";
 import { peersInstalled } from "./peers/installed.js";
-import { kernelLines, loadLines, modelLines, phaseLines, startLines } from "./report/lines.js";
-import { LOCAL_RESULTS, type Results, writeResults } from "./report/results.js";
+import { appendHistory, compareWithHistory, HISTORY, readHistory, recordsOf } from "./report/history.js";
+import { comparisonLines, kernelLines, loadLines, modelLines, phaseLines, startLines } from "./report/lines.js";
+import { writeReport } from "./report/readme.js";
+import { LOCAL_RESULTS, newestResults, RESULTS, type Results, writeResults } from "./report/results.js";
 
 const PARTS = ["kernels", "model", "load", "start", "phases"] as const;
 type Part = (typeof PARTS)[number];
@@ -27,6 +29,10 @@ interface Options {
   readonly threads?: number[];
   readonly samples: number;
   readonly cache: string;
+  readonly compare?: boolean;
+  readonly record?: boolean;
+  readonly report?: boolean;
+  readonly tolerance: number;
 }
 
 const program = new Command("npm run bench --")
@@ -37,7 +43,18 @@ const program = new Command("npm run bench --")
   .option("--threads <numbers>", "instead of 1,2", list(count))
   .option("--samples <number>", "timed runs of each contender", count, 5)
   .option("--cache <folder>", "where the full-size checkpoint and graph are kept", CACHE)
-  .action(bench);
+  .option("--compare", "nothing is run: holds the newest results against the last record; exit 1 when a ratio is worse")
+  .option("--tolerance <percent>", "how much worse is worse", percentage, 5)
+  .option(
+    "--record",
+    "nothing is run: adds the newest complete results to bench/results and their ratios to its history",
+  )
+  .option("--report", "nothing is run: writes the README's tables and plot from the newest results in bench/results")
+  .action(async (options: Options) => {
+    const asked = [options.compare && compare, options.record && record, options.report && report].filter((it) => !!it);
+    for (const work of asked) work(options);
+    if (asked.length === 0) await bench(options);
+  });
 await program.parseAsync();
 
 async function bench(options: Options): Promise<void> {
@@ -50,6 +67,7 @@ async function bench(options: Options): Promise<void> {
   if (quick) console.log("--quick: everything is verified, one sample is taken: the figures say little");
   const results: { -readonly [Key in keyof Results]: Results[Key] } = {
     date: new Date().toISOString(),
+    quick,
     complete: !quick && !only && !options.engine && !options.threads && options.samples >= 5,
     machine,
     package: describePackage(),
@@ -113,7 +131,32 @@ async function bench(options: Options): Promise<void> {
       }
     }
   }
+  // What is recorded is compared with peers.
+  results.complete &&= results.model.some(({ contender }) => contender !== "janus-wasm");
   console.log(`written to ${writeResults(LOCAL_RESULTS, results)}`);
+}
+
+function compare({ tolerance }: Options): void {
+  const results = newestResults(LOCAL_RESULTS, ({ quick }) => !quick);
+  if (!results) throw new Error("nothing to compare: expected `npm run bench`, not --quick, before this");
+  const compared = compareWithHistory(recordsOf(results), readHistory(), tolerance / 100);
+  print(comparisonLines(compared));
+  const worse = compared.comparisons.filter((comparison) => comparison.worse).length;
+  console.log(`${compared.comparisons.length} ratios compared, ${worse} worse by more than ${tolerance} %`);
+  if (worse > 0) process.exitCode = 1;
+}
+
+function record(): void {
+  const results = newestResults(LOCAL_RESULTS, ({ complete }) => complete);
+  if (!results) throw new Error("nothing to record: expected a complete `npm run bench`, with peers, before this");
+  appendHistory(recordsOf(results));
+  console.log(`${writeResults(RESULTS, results)} and ${HISTORY} written`);
+}
+
+function report(): void {
+  const results = newestResults(RESULTS);
+  if (!results) throw new Error("bench/results holds no results: expected `npm run bench -- --record` before this");
+  writeReport(results);
 }
 
 function flagSets({ flag }: NodeEngine): string[][] {
@@ -148,6 +191,12 @@ function part(text: string): Part {
   const found = PARTS.find((name) => name === text);
   if (!found) throw new InvalidArgumentError(`expected some of ${PARTS.join(",")}`);
   return found;
+}
+
+function percentage(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && number < 100)) throw new InvalidArgumentError("expected a number between 0 and 100");
+  return number;
 }
 
 function count(text: string): number {

@@ -1,4 +1,5 @@
 /** Results as lines on a terminal, as they come in. */
+import type { compareWithHistory } from "./history.js";
 import type { ColdStartResult, KernelResult, LoadResult, ModelResult, PhaseResult, Setting } from "./results.js";
 
 export function kernelLines(results: readonly KernelResult[]): string[] {
@@ -41,6 +42,20 @@ export function phaseLines(results: readonly PhaseResult[]): string[] {
       .sort(([, a], [, b]) => b - a)
       .map(([name, ms]) => `  ${name.padEnd(20)} ${milliseconds(ms).padStart(9)} ${percent(ms / r.ms).padStart(7)}`),
   ]);
+}
+
+export function comparisonLines({ comparisons, unknown }: ReturnType<typeof compareWithHistory>): string[] {
+  return [
+    ...unknown.map((kind) => `${kind}: no record yet`),
+    ...comparisons.map(({ kind, name, before, now, worse }) => {
+      const change = now === undefined ? "not measured" : `${now.toFixed(3)}, ${signed(now / before - 1)}`;
+      return `${worse ? "WORSE" : "ok   "} ${kind}: ${name} ${before.toFixed(3)} -> ${change}`;
+    }),
+  ];
+}
+
+function signed(change: number): string {
+  return `${change < 0 ? "" : "+"}${percent(change)}`;
 }
 
 function setting({ engine, flags }: Setting): string {

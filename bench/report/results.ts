@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Machine } from "../machine.js";
@@ -85,6 +85,8 @@ export interface PhaseResult extends Setting {
 /** One run of `npm run bench`. */
 export interface Results {
   readonly date: string;
+  /** One sample of each: correctness, not figures. */
+  readonly quick: boolean;
   /** All of it, with as many samples as a record takes. */
   readonly complete: boolean;
   readonly machine: Machine;
@@ -121,17 +123,13 @@ export function writeResults(folder: string, results: Results): string {
   return path;
 }
 
-/** The newest results of a folder; undefined when it has none. */
-export function newestResults(folder: string): Results | undefined {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    return undefined;
+/** The newest results of a folder that are wanted; undefined when it has none. */
+export function newestResults(folder: string, wanted: (results: Results) => boolean = () => true): Results | undefined {
+  if (!existsSync(folder)) return undefined;
+  const names = readdirSync(folder).filter((name) => /^\d{4}-.*\.json$/.test(name));
+  for (const name of names.sort().reverse()) {
+    const results: Results = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    if (wanted(results)) return results;
   }
-  const newest = names
-    .filter((name) => /^\d{4}-.*\.json$/.test(name))
-    .sort()
-    .at(-1);
-  return newest === undefined ? undefined : JSON.parse(readFileSync(join(folder, newest), "utf8"));
+  return undefined;
 }
