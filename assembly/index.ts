@@ -1,16 +1,16 @@
 /** The exports of every variant: the kernels behind `src/wasm/abi.ts`. */
-export { add } from "./kernels/add";
 export { attention } from "./kernels/attention";
 export { copyRows } from "./kernels/copy-rows";
 export { countNonFinite } from "./kernels/count-non-finite";
 export { exp } from "./kernels/exp";
 export { fillRgb } from "./kernels/fill-rgb";
+export { finish } from "./kernels/finish";
+export { finishHeads } from "./kernels/finish-heads";
 export { gather } from "./kernels/gather";
 export { gelu } from "./kernels/gelu";
-export { gemm } from "./kernels/gemm";
 export { layernorm } from "./kernels/layernorm";
+export { multiply } from "./kernels/multiply";
 export { normalise } from "./kernels/normalise";
-export { packColumns } from "./kernels/pack-columns";
 export { packPanels } from "./kernels/pack-panels";
 export { patchify } from "./kernels/patchify";
 export { probeDot8, probeFma } from "./kernels/probe";

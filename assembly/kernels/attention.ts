@@ -1,29 +1,33 @@
 /**
  * One head: out[r] = softmax over t of (scale * q[r] · key[t]), times value; query rows r of [rowBegin, rowEnd).
  *
- *   out          f32 [rows, headWidth], outStride
- *   q            f32 [rows, headWidth], qStride
- *   keyPanels    packPanels of the keys [tokens, headWidth]: k is headWidth, columns are tokens
- *   valuePanels  packColumns of the values [tokens, headWidth]: k is tokens, columns are headWidth
+ *   out          f32 [rows, columns] in column blocks of `tokens` rows (`tiles/column-block.ts`), the head's columns from `column` on
+ *   q            f32 [tokens, headWidth]
+ *   keyPanels    the keys [tokens, headWidth], 8 tokens side by side: k is headWidth, columns are tokens
+ *   valuePanels  the values [tokens, headWidth], 8 columns side by side: k is tokens
  *   scratch      with b = min(rowEnd - rowBegin, ROW_BLOCK) and T = tokens rounded up to 8:
  *
- *                scores [b, T]  |  1 / sum [b], in room for 2 * K_BLOCK * 8  |  products of two panels [2, b, 8]
+ *                scores [b, T]  |  1 / sum [b], in room for ROW_BLOCK and whole cache lines  |  products of two panels [2, b, 8]
  *   tile         code of `tiles/family.ts`
  *
- * Strides are elements from row to row; tokens at least 1. Rows go in blocks of ROW_BLOCK, whose scores stay in L2; the softmax is exact and in two
+ * All three as `finishHeads` writes them; tokens at least 1. Rows go in blocks of ROW_BLOCK, whose scores stay in L2; the softmax is exact and in two
  * passes: the maximum is subtracted, exp summed in one fixed order, and 1 / sum multiplied in when the product with the values is
  * stored. Both products run in the order of `tiles/product.ts`, so the bytes of a row depend on that row, the keys and the values alone.
  * Scores of columns beyond `tokens` come from whatever the last key panel holds and are never used. `out` must not overlap the inputs.
- * Error, u = 2^-24: each probability within 2 |score error| + (tokens / 4 + 10) u relative, the score error that of `gemm`.
+ * Error, u = 2^-24: each probability within 2 |score error| + (tokens / 4 + 10) u relative, the score error that of `multiply`.
  */
 import { expLanes } from "../simd/exp";
 import { maskPartial, storePartial } from "../simd/partial";
 import { STORAGE_F32 } from "../simd/widen";
+import { elementAt, ROW_BYTES } from "../tiles/column-block";
 import { tilePanels } from "../tiles/family";
-import { PANEL, PANEL_BYTES, panelProduct, WIDENED_BYTES } from "../tiles/product";
+import { blockProduct, K_BLOCK, PANEL, PANEL_BYTES } from "../tiles/product";
 
 /** A multiple of every tile height; 60 rows x 576 tokens of scores are 138 KB. Part of the ABI: it sizes `scratch`. */
 const ROW_BLOCK: usize = 60;
+
+/** Bytes of 1 / sum of a block of rows, whole cache lines. */
+const INVERSE_BYTES: usize = (ROW_BLOCK * 4 + 63) & ~63;
 
 export function attention(
   out: usize,
@@ -33,9 +37,8 @@ export function attention(
   scratch: usize,
   tokens: usize,
   headWidth: usize,
+  column: usize,
   scale: f32,
-  qStride: usize,
-  outStride: usize,
   rowBegin: usize,
   rowEnd: usize,
   tile: i32,
@@ -47,12 +50,11 @@ export function attention(
   for (let begin = rowBegin; begin < rowEnd; begin += ROW_BLOCK) {
     const rows = min<usize>(ROW_BLOCK, rowEnd - begin);
     const inverseSums = scratch + rows * scoreBytes;
-    const sums = inverseSums + WIDENED_BYTES;
-    const queries = q + ((begin * qStride) << 2);
+    const sums = inverseSums + INVERSE_BYTES;
+    const queries = q + ((begin * headWidth) << 2);
     for (let first: usize = 0; first < keyPanelCount; first += width) {
       const count = min<usize>(width, keyPanelCount - first);
-      const keys = keyPanels + first * headWidth * PANEL_BYTES;
-      panelProduct(tile, sums, 0, queries, qStride << 2, rows, keys, count, STORAGE_F32, headWidth);
+      product(tile, sums, queries, headWidth << 2, rows, keyPanels, first, count, headWidth);
       for (let i: usize = 0; i < count; i++) {
         const target = scratch + (first + i) * PANEL_BYTES;
         storeScores(target, scoreBytes, sums + i * rows * PANEL_BYTES, rows, scale);
@@ -63,15 +65,34 @@ export function attention(
     }
     for (let first: usize = 0; first < valuePanelCount; first += width) {
       const count = min<usize>(width, valuePanelCount - first);
-      const values = valuePanels + first * tokens * PANEL_BYTES;
-      panelProduct(tile, sums, 0, scratch, scoreBytes, rows, values, count, STORAGE_F32, tokens);
+      product(tile, sums, scratch, scoreBytes, rows, valuePanels, first, count, tokens);
       for (let i: usize = 0; i < count; i++) {
-        const column = (first + i) * PANEL;
-        const target = out + ((begin * outStride + column) << 2);
-        const columns = min<usize>(PANEL, headWidth - column);
-        storeOutputs(target, outStride << 2, sums + i * rows * PANEL_BYTES, inverseSums, rows, columns);
+        const n = (first + i) * PANEL;
+        const columns = min<usize>(PANEL, headWidth - n);
+        storeOutputs(out, tokens, begin, column + n, sums + i * rows * PANEL_BYTES, inverseSums, rows, columns);
       }
     }
+  }
+}
+
+/** sums [count, rows, 8] = a [rows, k] times the panels [first, first + count). */
+function product(
+  tile: i32,
+  sums: usize,
+  a: usize,
+  aStride: usize,
+  rows: usize,
+  panels: usize,
+  first: usize,
+  count: usize,
+  k: usize,
+): void {
+  const panelStep = k * PANEL_BYTES;
+  for (let begin: usize = 0; begin < k; begin += K_BLOCK) {
+    const panel = panels + first * panelStep + begin * PANEL_BYTES;
+    const depth = min<usize>(K_BLOCK, k - begin);
+    const at = a + (begin << 2);
+    blockProduct(tile, sums, 0, at, aStride, rows, panel, panelStep, count, STORAGE_F32, depth, begin === 0);
   }
 }
 
@@ -113,12 +134,34 @@ function exponentiate(scores: usize, tokens: usize): f32 {
   );
 }
 
-function storeOutputs(out: usize, stride: usize, sums: usize, inverseSums: usize, rows: usize, columns: usize): void {
+/** Rows of a panel times 1 / sum, to the columns from `column` on; four lanes at a time where they do not cross a column block. */
+function storeOutputs(
+  out: usize,
+  tokens: usize,
+  row: usize,
+  column: usize,
+  sums: usize,
+  inverseSums: usize,
+  rows: usize,
+  columns: usize,
+): void {
   const low = min<usize>(4, columns);
   const end = sums + rows * PANEL_BYTES;
-  for (; sums < end; sums += PANEL_BYTES, out += stride, inverseSums += 4) {
-    const inverse = v128.load32_splat(inverseSums);
-    storePartial(out, f32x4.mul(v128.load(sums), inverse), low);
-    storePartial(out + 16, f32x4.mul(v128.load(sums, 16), inverse), columns - low);
+  if (column % 4 === 0) {
+    let target = elementAt(out, tokens, row, column);
+    let farTarget = elementAt(out, tokens, row, column + 4);
+    for (; sums < end; sums += PANEL_BYTES, inverseSums += 4) {
+      const inverse = v128.load32_splat(inverseSums);
+      storePartial(target, f32x4.mul(v128.load(sums), inverse), low);
+      storePartial(farTarget, f32x4.mul(v128.load(sums, 16), inverse), columns - low);
+      target += ROW_BYTES;
+      farTarget += ROW_BYTES;
+    }
+  } else {
+    for (; sums < end; sums += PANEL_BYTES, inverseSums += 4, row++) {
+      const inverse = load<f32>(inverseSums);
+      for (let n: usize = 0; n < columns; n++)
+        store<f32>(elementAt(out, tokens, row, column + n), load<f32>(sums + (n << 2)) * inverse);
+    }
   }
 }

@@ -44,9 +44,10 @@ export function runTile(
   panel: usize,
   panelStep: usize,
   k: usize,
+  first: bool,
 ): void {
-  if (code === TILE_6X8) tile<Six, One>(sums, 0, a, aStride, rows, panel, 0, k);
-  else if (code === TILE_4X8) tile<Four, One>(sums, 0, a, aStride, rows, panel, 0, k);
-  else if (code === TILE_6X16) tile<Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k);
-  else tile<Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k);
+  if (code === TILE_6X8) tile<Six, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
+  else if (code === TILE_4X8) tile<Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
+  else if (code === TILE_6X16) tile<Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
+  else tile<Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
 }

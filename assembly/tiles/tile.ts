@@ -1,13 +1,13 @@
 /**
- * The register tiles of every product: sums[p, r, n] += sum over k of a[r, k] * panel[p, k, n], for up to `Rows` rows and one or two
+ * The register tiles of every product: sums[p, r, n] = or += sum over k of a[r, k] * panel[p, k, n], for up to `Rows` rows and one or two
  * panels of 8 columns.
  *
- *   sums    f32 [panels, rows of the call, 8]   added to; `sumsStep` bytes from panel to panel
+ *   sums    f32 [panels, rows of the call, 8]   written when `first`, else added to; `sumsStep` bytes from panel to panel
  *   a       f32 [rows, k]                       `aStride` bytes from row to row
  *   panel   f32 [panels, k, 8]                  `panelStep` bytes from panel to panel
  *   rows    1 .. Rows; k >= 1
  *
- * Each output is one chain of multiply-adds from zero, k ascending, then one addition to `sums`: its value depends neither on its place in a
+ * Each output is one chain of multiply-adds from zero, k ascending, then at most one addition to `sums`: its value depends neither on its place in a
  * tile nor on the tile. With fewer rows the last one stands in for the missing, and with steps of 0 the first panel for the second: the
  * loop never branches, and stand-ins store the same bytes at the same place (all loads of `sums` come before all stores).
  *
@@ -29,6 +29,7 @@ export function tile<Rows extends Count, Panels extends Count>(
   panel: usize,
   panelStep: usize,
   k: usize,
+  first: bool,
 ): void {
   const last = rows - 1;
   let far = panel + panelStep;
@@ -195,44 +196,46 @@ export function tile<Rows extends Count, Panels extends Count>(
   const f3 = s3 + sumsStep;
   const f4 = s4 + sumsStep;
   const f5 = s5 + sumsStep;
-  low0 = f32x4.add(v128.load(s0), low0);
-  high0 = f32x4.add(v128.load(s0, 16), high0);
-  if (lengthof<Panels>() > 1) {
-    farLow0 = f32x4.add(v128.load(f0), farLow0);
-    farHigh0 = f32x4.add(v128.load(f0, 16), farHigh0);
-  }
-  low1 = f32x4.add(v128.load(s1), low1);
-  high1 = f32x4.add(v128.load(s1, 16), high1);
-  if (lengthof<Panels>() > 1) {
-    farLow1 = f32x4.add(v128.load(f1), farLow1);
-    farHigh1 = f32x4.add(v128.load(f1, 16), farHigh1);
-  }
-  low2 = f32x4.add(v128.load(s2), low2);
-  high2 = f32x4.add(v128.load(s2, 16), high2);
-  if (lengthof<Panels>() > 1) {
-    farLow2 = f32x4.add(v128.load(f2), farLow2);
-    farHigh2 = f32x4.add(v128.load(f2, 16), farHigh2);
-  }
-  low3 = f32x4.add(v128.load(s3), low3);
-  high3 = f32x4.add(v128.load(s3, 16), high3);
-  if (lengthof<Panels>() > 1) {
-    farLow3 = f32x4.add(v128.load(f3), farLow3);
-    farHigh3 = f32x4.add(v128.load(f3, 16), farHigh3);
-  }
-  if (lengthof<Rows>() > 4) {
-    low4 = f32x4.add(v128.load(s4), low4);
-    high4 = f32x4.add(v128.load(s4, 16), high4);
+  if (!first) {
+    low0 = f32x4.add(v128.load(s0), low0);
+    high0 = f32x4.add(v128.load(s0, 16), high0);
     if (lengthof<Panels>() > 1) {
-      farLow4 = f32x4.add(v128.load(f4), farLow4);
-      farHigh4 = f32x4.add(v128.load(f4, 16), farHigh4);
+      farLow0 = f32x4.add(v128.load(f0), farLow0);
+      farHigh0 = f32x4.add(v128.load(f0, 16), farHigh0);
     }
-  }
-  if (lengthof<Rows>() > 5) {
-    low5 = f32x4.add(v128.load(s5), low5);
-    high5 = f32x4.add(v128.load(s5, 16), high5);
+    low1 = f32x4.add(v128.load(s1), low1);
+    high1 = f32x4.add(v128.load(s1, 16), high1);
     if (lengthof<Panels>() > 1) {
-      farLow5 = f32x4.add(v128.load(f5), farLow5);
-      farHigh5 = f32x4.add(v128.load(f5, 16), farHigh5);
+      farLow1 = f32x4.add(v128.load(f1), farLow1);
+      farHigh1 = f32x4.add(v128.load(f1, 16), farHigh1);
+    }
+    low2 = f32x4.add(v128.load(s2), low2);
+    high2 = f32x4.add(v128.load(s2, 16), high2);
+    if (lengthof<Panels>() > 1) {
+      farLow2 = f32x4.add(v128.load(f2), farLow2);
+      farHigh2 = f32x4.add(v128.load(f2, 16), farHigh2);
+    }
+    low3 = f32x4.add(v128.load(s3), low3);
+    high3 = f32x4.add(v128.load(s3, 16), high3);
+    if (lengthof<Panels>() > 1) {
+      farLow3 = f32x4.add(v128.load(f3), farLow3);
+      farHigh3 = f32x4.add(v128.load(f3, 16), farHigh3);
+    }
+    if (lengthof<Rows>() > 4) {
+      low4 = f32x4.add(v128.load(s4), low4);
+      high4 = f32x4.add(v128.load(s4, 16), high4);
+      if (lengthof<Panels>() > 1) {
+        farLow4 = f32x4.add(v128.load(f4), farLow4);
+        farHigh4 = f32x4.add(v128.load(f4, 16), farHigh4);
+      }
+    }
+    if (lengthof<Rows>() > 5) {
+      low5 = f32x4.add(v128.load(s5), low5);
+      high5 = f32x4.add(v128.load(s5, 16), high5);
+      if (lengthof<Panels>() > 1) {
+        farLow5 = f32x4.add(v128.load(f5), farLow5);
+        farHigh5 = f32x4.add(v128.load(f5, 16), farHigh5);
+      }
     }
   }
   v128.store(s0, low0);

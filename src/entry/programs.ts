@@ -4,6 +4,7 @@ import { projectImage } from "../model/aligner.js";
 import type { JanusConfig } from "../model/config.js";
 import type { ModelPlan, Placement } from "../model/plan.js";
 import { encodeImage } from "../model/vision.js";
+import { fromBlocks, toBlocks } from "../ops/column-blocks.js";
 import type { OpContext } from "../ops/context.js";
 import { offset } from "../ops/context.js";
 import { gather } from "../ops/gather.js";
@@ -118,12 +119,13 @@ export interface EncodeInput {
 /** pixel_values f32 [3,S,S] in, image_features f32 [P,W] out. */
 const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array): Reply | undefined => {
   const a = x.plan.activations;
-  const count = x.config.tokens * x.config.width;
+  const { tokens, width } = x.config;
   if (x.team.leads) f32(x.memory, a.pixels, own.length).set(own);
   x.team.barrier();
   const stages: [string, Float32Array<ArrayBuffer>][] = [];
   // The leader copies a stage while the others start the next op, which reads it and writes elsewhere.
-  const tap = (stage: string, at: Pointer): number => stages.push([stage, f32(x.memory, at, count).slice()]);
+  const tap = (stage: string, at: Pointer): number =>
+    stages.push([stage, fromBlocks(x.memory, { at, rows: tokens }, width)]);
   encodeImage(
     { ...x, tile: TILE[input.tile] },
     x.config,
@@ -132,7 +134,7 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array)
     input.taps && x.team.leads ? tap : undefined,
   );
   if (!x.team.leads) return undefined;
-  const output: EncodeOutput = { features: f32(x.memory, a.normed, count).slice(), stages };
+  const output: EncodeOutput = { features: fromBlocks(x.memory, { at: a.normed, rows: tokens }, width), stages };
   return { output, transfer: [output.features.buffer, ...stages.map(([, data]) => data.buffer)] };
 };
 
@@ -143,10 +145,13 @@ const project: Program<ModelContext> = (
   own: Float32Array,
 ): Reply | undefined => {
   const a = x.plan.activations;
-  if (x.team.leads) f32(x.memory, a.normed, own.length).set(own);
+  const { tokens: rows, width, dim } = x.config;
+  if (x.team.leads) toBlocks(x.memory, { at: a.normed, rows }, own, width);
   x.team.barrier();
   const embeds = projectImage({ ...x, tile: TILE[input.tile] }, x.config, x.plan.weights, a);
-  return answer(x, embeds, x.config.tokens * x.config.dim);
+  if (!x.team.leads) return undefined;
+  const output = fromBlocks(x.memory, { at: embeds, rows }, dim);
+  return { output, transfer: [output.buffer] };
 };
 
 export interface GatherInput {

@@ -1,9 +1,9 @@
-import { attentionScratch, keyPanelElements, valuePanelElements } from "../ops/attention.js";
-import type { Linear } from "../ops/gemm.js";
-import { LINEAR_SCRATCH_BYTES } from "../ops/gemm.js";
+import { attentionScratch, keyElements, queryElements, valueElements } from "../ops/attention.js";
 import type { Norm } from "../ops/layernorm.js";
+import type { Linear } from "../ops/linear.js";
+import { linearScratchBytes } from "../ops/linear.js";
 import type { Pointer, Storage } from "../wasm/abi.js";
-import { ARENA_BASE, PANEL, panelElements, roundUp, STORAGE_BYTES } from "../wasm/abi.js";
+import { ARENA_BASE, blockElements, PANEL, panelElements, roundUp, STORAGE_BYTES } from "../wasm/abi.js";
 import { Arena } from "../wasm/memory.js";
 
 import type { JanusConfig } from "./config.js";
@@ -28,11 +28,11 @@ export interface Weights {
 }
 
 /**
- * Activations of one image; images are encoded one after another. Buffers that are never alive together share memory: patches before the
- * first block, the attention's, the MLP's, the aligner's.
+ * Activations of one image, matrices in column blocks (`Blocks` of ops/context.ts); images are encoded one after another. Buffers that are never alive together
+ * share memory: patches before the first block, the attention's, the MLP's, the aligner's.
  */
 export interface Activations {
-  /** f32 [3,S,S] */
+  /** f32 [3,S,S], as it is handed in. */
   readonly pixels: Pointer;
   /** f32 [P, 3*patch*patch] */
   readonly patches: Pointer;
@@ -40,9 +40,8 @@ export interface Activations {
   readonly stream: Pointer;
   /** f32 [P,W]: what a norm gives; after the last one, image_features. */
   readonly normed: Pointer;
-  /** f32 [P,3W] */
-  readonly qkv: Pointer;
-  /** Key and value panels of all heads. */
+  /** Queries, key panels and value panels of all heads (`AttentionInputs` of ops/attention.ts). */
+  readonly queries: Pointer;
   readonly keys: Pointer;
   readonly values: Pointer;
   /** f32 [P,W]: the heads' outputs, side by side. */
@@ -130,7 +129,7 @@ export function planModel(
   const activationsBegin = arena.end;
   const activations = planActivations(arena, config);
   const shape = { tokens: config.tokens, heads: config.heads, headWidth: config.headWidth };
-  const scratchBytes = roundUp(Math.max(LINEAR_SCRATCH_BYTES, attentionScratch(shape)), 64);
+  const scratchBytes = roundUp(Math.max(linearScratchBytes(config.tokens), attentionScratch(shape)), 64);
   const scratch = arena.take(scratchBytes * threads);
   return {
     weights: { patchEmbed, posEmbed, blocks, norm: finalNorm, aligner },
@@ -148,8 +147,9 @@ export function planModel(
 function planActivations(arena: Arena, config: JanusConfig): Activations {
   const { tokens, width, dim } = config;
   const shape = { tokens, heads: config.heads, headWidth: config.headWidth };
-  const stream = arena.take(tokens * width * 4);
-  const normed = arena.take(tokens * width * 4);
+  const matrix = (columns: number): number => blockElements(tokens, columns);
+  const stream = arena.take(matrix(width) * 4);
+  const normed = arena.take(matrix(width) * 4);
   const base = arena.end;
   let end: number = base;
   /** A group of buffers alive together, laid over the other groups. */
@@ -169,13 +169,13 @@ function planActivations(arena: Arena, config: JanusConfig): Activations {
     stream,
     normed,
     pixels: patching(3 * config.imageSize ** 2),
-    patches: patching(tokens * 3 * config.patchSize ** 2),
-    qkv: attending(tokens * 3 * width),
-    keys: attending(keyPanelElements(shape)),
-    values: attending(valuePanelElements(shape)),
-    mixed: attending(tokens * width),
-    hidden: feeding(tokens * config.mlpWidth),
-    embeds: [aligning(tokens * dim), aligning(tokens * dim)] as const,
+    patches: patching(matrix(3 * config.patchSize ** 2)),
+    queries: attending(queryElements(shape)),
+    keys: attending(keyElements(shape)),
+    values: attending(valueElements(shape)),
+    mixed: attending(matrix(width)),
+    hidden: feeding(matrix(config.mlpWidth)),
+    embeds: [aligning(matrix(dim)), aligning(matrix(dim))] as const,
   };
   arena.take(end - base);
   return planned;

@@ -1,4 +1,4 @@
-import type { Linear } from "../ops/gemm.js";
+import type { Linear } from "../ops/linear.js";
 import type { JanusConfig } from "./config.js";
 import type { Weights } from "./plan.js";
 

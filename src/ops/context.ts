@@ -1,5 +1,6 @@
 import type { Team } from "../threads/team.js";
 import type { Kernels, Pointer, Tile } from "../wasm/abi.js";
+import { COLUMN_BLOCK } from "../wasm/abi.js";
 
 /** What every op needs from its worker: the kernels, the others, and memory of its own. */
 export interface OpContext {
@@ -15,10 +16,26 @@ export interface ProductContext extends OpContext {
   readonly tile: Tile;
 }
 
-/** f32 rows in memory: `stride` elements from one to the next. */
+/** An f32 matrix in column blocks: element (r, c) at ((c / 256) * rows + r) * 256 + c % 256. */
+export interface Blocks {
+  readonly at: Pointer;
+  readonly rows: number;
+}
+
+/** An f32 matrix in memory: element (r, c) at (c / 256) * block + r * row + c % 256. */
 export interface Rows {
   readonly at: Pointer;
-  readonly stride: number;
+  readonly row: number;
+  readonly block: number;
+}
+
+/** A matrix in column blocks, and one row after another, by their steps. */
+export function blockRows({ at, rows }: Blocks): Rows {
+  return { at, row: COLUMN_BLOCK, block: rows * COLUMN_BLOCK };
+}
+
+export function plainRows(at: Pointer, columns: number): Rows {
+  return { at, row: columns, block: COLUMN_BLOCK };
 }
 
 /** `at` moved by `elements` of `bytes` each. */

@@ -1,5 +1,5 @@
 import type { Pointer } from "../wasm/abi.js";
-import type { OpContext } from "./context.js";
+import type { Blocks, OpContext } from "./context.js";
 
 /** Scale and shift of a layer norm, f32 [width] each, and its epsilon. */
 export interface Norm {
@@ -9,9 +9,15 @@ export interface Norm {
   readonly eps: number;
 }
 
+/** Rows of one task: 24 KB of a 1024 wide stream. */
+const TASK_ROWS = 24;
+
 /** dst [rows, width] = (src - mean) / sqrt(var + eps) * weight + bias, row by row. torch.nn.LayerNorm. dst may be src. */
-export function layernorm(x: OpContext, dst: Pointer, src: Pointer, norm: Norm, rows: number): void {
-  const { begin, end } = x.team.share(rows);
-  x.kernels.layernorm(dst, src, norm.weight, norm.bias, norm.width, norm.eps, begin, end);
+export function layernorm(x: OpContext, dst: Blocks, src: Blocks, norm: Norm): void {
+  x.team.each(Math.ceil(src.rows / TASK_ROWS), (task) => {
+    const begin = task * TASK_ROWS;
+    const end = Math.min(begin + TASK_ROWS, src.rows);
+    x.kernels.layernorm(dst.at, src.at, norm.weight, norm.bias, src.rows, norm.width, norm.eps, begin, end);
+  });
   x.team.barrier();
 }

@@ -2,7 +2,7 @@ import type { Pointer } from "../wasm/abi.js";
 import type { OpContext } from "./context.js";
 
 /**
- * dst [tokens, 3*patch*patch] from pixels [3,size,size]: what timm's PatchEmbed convolution multiplies with its kernel, token y*grid + x,
+ * dst [tokens, 3*patch*patch] in column blocks, from pixels [3,size,size]: what timm's PatchEmbed convolution multiplies with its kernel, token y*grid + x,
  * column c*patch*patch + ky*patch + kx (the order of an OIHW weight).
  */
 export function patchify(x: OpContext, dst: Pointer, pixels: Pointer, size: number, patch: number): void {

@@ -1,6 +1,7 @@
 import { JanusError } from "../errors.js";
 import type { WorkerPort } from "./protocol.js";
 import { toWire } from "./protocol.js";
+import type { Team } from "./team.js";
 import { Stopped } from "./team.js";
 
 /** What a program hands back: its output, and the buffers in it that change hands. */
@@ -21,7 +22,7 @@ export type Program<Context> = (
  *
  * A program that throws a JanusError leaves the worker usable; anything else (a trap, a bug) is reported as fatal.
  */
-export function serve<Context>(
+export function serve<Context extends { readonly team: Team }>(
   port: WorkerPort,
   start: (setup: never, index: number, count: number) => Context,
   programs: Readonly<Record<string, Program<Context>>>,
@@ -36,6 +37,7 @@ export function serve<Context>(
       }
       const program = programs[message.program];
       if (!program || context === undefined) throw new Error(`no program ${message.program} here`);
+      context.team.begin();
       const reply = await program(context, message.input as never, message.own as never);
       port.post({ kind: "done", output: reply?.output }, reply?.transfer ?? []);
     } catch (error) {

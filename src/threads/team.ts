@@ -4,15 +4,17 @@ import { STOP, WORD } from "./control.js";
 export class Stopped extends Error {}
 
 /**
- * One worker's view of the workers that run the same program: its share of the rows, and where they wait for each other.
+ * One worker's view of the workers that run the same program: its part of the work, and where they wait for each other.
  *
- * Rows and columns are split, sums never are, so a result does not depend on how many workers there are.
+ * Rows and columns are split, sums never are, so a result depends neither on how many workers there are nor on which of them did what.
  */
 export class Team {
   readonly index: number;
   readonly count: number;
   readonly #control: Int32Array;
   readonly #wait: () => number;
+  /** Value of the claim counter at which the tasks of the next `each` begin. */
+  #claimed = 0;
 
   /** `wait` is the barrier of the binary: it returns the stop word. */
   constructor(index: number, count: number, control: Int32Array, wait: () => number) {
@@ -36,6 +38,27 @@ export class Team {
   /** Throws Stopped when the program was stopped: called between slices of about a millisecond. */
   poll(): void {
     if (Atomics.load(this.#control, WORD.stop) !== STOP.run) throw new Stopped();
+  }
+
+  /** Called before a program, after `resetControl`. */
+  begin(): void {
+    this.#claimed = 0;
+  }
+
+  /**
+   * Runs the tasks 0 … total - 1, each on one worker, whichever is free: a worker that is slower, or interrupted, does fewer. Every worker of the
+   * program must call it with the same total, and wait at the barrier before what the tasks wrote is used.
+   *
+   * Tasks are claimed from one counter that is never set back between calls: each worker's last claim, the one that finds nothing left,
+   * is counted too, so all know where the next call begins.
+   */
+  each(total: number, task: (index: number) => void): void {
+    for (;;) {
+      const index = Atomics.add(this.#control, WORD.claimed, 1) - this.#claimed;
+      if (index >= total) break;
+      task(index);
+    }
+    this.#claimed += total + this.count;
   }
 
   /** This worker's part [begin, end) of `total` items, split at multiples of `grain`. */

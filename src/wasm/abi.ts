@@ -24,7 +24,7 @@ export type Storage = (typeof STORAGE)[keyof typeof STORAGE];
 /** Bytes of one element, by storage. */
 export const STORAGE_BYTES: readonly [4, 2, 2] = [4, 2, 2];
 
-/** What `gemm` does to an element after the bias. Values are part of the ABI. */
+/** What `finish` does to an element after the bias. Values are part of the ABI. */
 export const EPILOGUE = { none: 0, gelu: 1, residual: 2 } as const;
 export type Epilogue = (typeof EPILOGUE)[keyof typeof EPILOGUE];
 
@@ -33,6 +33,9 @@ export const PANEL = 8;
 
 /** Dot products are summed in blocks of this many consecutive k, each from zero, the block sums added in order. */
 export const K_BLOCK = 256;
+
+/** Activations lie in blocks of this many columns: element (r, c) of [rows, columns] at ((c / 256) * rows + r) * 256 + c % 256. */
+export const COLUMN_BLOCK = K_BLOCK;
 
 /** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
 export const ATTENTION_ROWS = 60;
@@ -51,15 +54,24 @@ export const TILE_PANELS = 2;
 /** First byte the host may use: a page is what every variant asks for, and none of them has anything in it. */
 export const ARENA_BASE = 65536;
 
-/** Bytes of `scratch` that `gemm` needs for one call over `rows` rows: widened panel blocks and columns of block sums, one or two of each. */
-export function gemmScratchBytes(rows: number): number {
-  return TILE_PANELS * (K_BLOCK + rows) * PANEL * 4;
+/** Bytes of `scratch` that `multiply` needs: the widened panel blocks of the widest tile. */
+export const WIDENED_BYTES = TILE_PANELS * K_BLOCK * PANEL * 4;
+
+/** Bytes of the partial sums of `rows` rows and `panels` panels. */
+export function partialBytes(rows: number, panels: number): number {
+  return rows * panels * PANEL * 4;
 }
 
-/** Bytes of `scratch` that `attention` needs for one call over `rows` query rows: the scores, and what `gemm` needs. */
+/** Bytes of `scratch` that `attention` needs for one call over `rows` query rows: the scores, 1 / sum of each row, and products of two panels. */
 export function attentionScratchBytes(rows: number, tokens: number): number {
   const block = Math.min(rows, ATTENTION_ROWS);
-  return block * roundUp(tokens, PANEL) * 4 + gemmScratchBytes(block);
+  const scores = block * roundUp(tokens, PANEL) * 4;
+  return scores + roundUp(ATTENTION_ROWS * 4, 64) + partialBytes(block, TILE_PANELS);
+}
+
+/** Elements of a [rows, columns] matrix in column blocks, the last block whole. */
+export function blockElements(rows: number, columns: number): number {
+  return rows * roundUp(columns, COLUMN_BLOCK);
 }
 
 /** Elements of the panels of a [columns, k] matrix, tail columns included. */
@@ -122,20 +134,21 @@ export interface Kernels {
   ): void;
 
   /**
-   * dst f32 [tokens, 3*patch*patch] from pixels f32 [3,size,size]: token t = y*(size/patch)+x, column c*patch*patch + ky*patch + kx.
-   * Tokens in range.
+   * dst f32 [tokens, 3*patch*patch] in column blocks, from pixels f32 [3,size,size]: token t = y*(size/patch)+x, column
+   * c*patch*patch + ky*patch + kx. Tokens in range.
    */
   patchify(dst: Pointer, pixels: Pointer, size: number, patch: number, tokenBegin: number, tokenEnd: number): void;
 
   /**
-   * dst[r] = (src[r] - mean) / sqrt(variance + eps) * gamma + beta over `width` columns, biased variance, two passes.
-   * dst may be src.
+   * dst[r] = (src[r] - mean) / sqrt(variance + eps) * gamma + beta over `width` columns, biased variance, two passes. dst and src in
+   * column blocks of `rows` rows; dst may be src. Rows r in range.
    */
   layernorm(
     dst: Pointer,
     src: Pointer,
     gamma: Pointer,
     beta: Pointer,
+    rows: number,
     width: number,
     eps: number,
     rowBegin: number,
@@ -143,37 +156,75 @@ export interface Kernels {
   ): void;
 
   /**
-   * out[r,n] = epilogue(sum_k a[r,k] * w[n,k] + bias[n]), for rows in range and the columns of panels in range.
+   * One block of k of a product: partial[p,r,n] = (kBegin 0) or += sum over k in [kBegin, kBegin + K_BLOCK) of a[r,k] * w[8p+n,k], for rows
+   * and panels in range.
    *
-   * `panels`: w in panels of 8 columns, storage as given. `bias`: f32 padded to 8 columns, or NULL. `residual`: f32 rows added last
-   * (EPILOGUE.residual), may be `out` itself. Tail columns (columns % 8) are computed but not stored.
+   * `a`: f32 [rows,k] in column blocks. `panels`: w in panels of 8 columns, storage as given. `partial`: f32 [panels in range, rows in range, 8].
+   * `scratch`: WIDENED_BYTES.
    */
-  gemm(
-    out: Pointer,
+  multiply(
+    partial: Pointer,
     a: Pointer,
     panels: Pointer,
-    bias: Pointer,
-    residual: Pointer,
     scratch: Pointer,
-    columns: number,
+    rows: number,
     k: number,
-    aStride: number,
-    outStride: number,
-    residualStride: number,
     storage: Storage,
-    epilogue: Epilogue,
     rowBegin: number,
     rowEnd: number,
+    kBegin: number,
     panelBegin: number,
     panelEnd: number,
     tile: Tile,
   ): void;
 
   /**
-   * One head: out[r] = softmax_t(scale * q[r].k[t]) v, for query rows in range.
+   * out[r,n] = epilogue(partial[r,n] + bias[n]) for rows in range and the columns of panels in range, out f32 [rows,columns] in column blocks.
    *
-   * q f32 (qStride), keyPanels: `packPanels` of the head's keys [tokens, headWidth]; valuePanels: `packColumns` of its values
-   * [tokens, headWidth]; out f32 (outStride). scratch: `attentionScratchBytes(rowEnd - rowBegin, tokens)`.
+   * `bias`: f32 padded to 8 columns, or NULL. `residual` (EPILOGUE.residual): element (r,c) at (c / 256) * residualBlock + r * residualRow + c % 256;
+   * may be `out` itself. Tail columns (columns % 8) are not stored.
+   */
+  finish(
+    out: Pointer,
+    partial: Pointer,
+    bias: Pointer,
+    residual: Pointer,
+    rows: number,
+    columns: number,
+    residualRow: number,
+    residualBlock: number,
+    epilogue: Epilogue,
+    rowBegin: number,
+    rowEnd: number,
+    panelBegin: number,
+    panelEnd: number,
+  ): void;
+
+  /**
+   * partial + bias of a q | k | v projection, written as `attention` takes it: queries f32 [heads,tokens,headWidth]; keys [heads] of panels of 8
+   * tokens, (t,i) at (t / 8) * 8 * headWidth + i * 8 + t % 8; values [heads] of panels of 8 columns, (t,n) at (n / 8) * 8 * tokens + t * 8 + n % 8.
+   * `partial` is overwritten. Rows (tokens) and panels in range.
+   */
+  finishHeads(
+    queries: Pointer,
+    keys: Pointer,
+    values: Pointer,
+    partial: Pointer,
+    bias: Pointer,
+    tokens: number,
+    heads: number,
+    headWidth: number,
+    rowBegin: number,
+    rowEnd: number,
+    panelBegin: number,
+    panelEnd: number,
+  ): void;
+
+  /**
+   * One head: out[r, column…] = softmax_t(scale * q[r].k[t]) v, for query rows in range.
+   *
+   * q, keyPanels, valuePanels: one head's of `finishHeads`; out f32 in column blocks of `tokens` rows. scratch:
+   * `attentionScratchBytes(rowEnd - rowBegin, tokens)`.
    */
   attention(
     out: Pointer,
@@ -183,9 +234,8 @@ export interface Kernels {
     scratch: Pointer,
     tokens: number,
     headWidth: number,
+    column: number,
     scale: number,
-    qStride: number,
-    outStride: number,
     rowBegin: number,
     rowEnd: number,
     tile: Tile,
@@ -204,9 +254,6 @@ export interface Kernels {
 
   /** dst[index[r]] = src[r], f32 rows of `width` copied byte for byte, index i32. Rows r of src in range. */
   scatter(dst: Pointer, src: Pointer, index: Pointer, width: number, rowBegin: number, rowEnd: number): void;
-
-  /** dst[i] = a[i] + b[i], f32, elements in range; dst may be a or b. */
-  add(dst: Pointer, a: Pointer, b: Pointer, begin: number, end: number): void;
 
   /** dst f32 [count] = src widened exactly from its storage. Elements in range. */
   widen(dst: Pointer, src: Pointer, storage: Storage, begin: number, end: number): void;
@@ -227,20 +274,6 @@ export interface Kernels {
     columnBegin: number,
     rowBegin: number,
     rowEnd: number,
-  ): void;
-
-  /**
-   * Packs src f32 [k,columns] (srcStride) whose columns are already columns of the product: panels [panelBegin,panelEnd), element
-   * (i, n) at dst[(n / 8) * 8 * k + i * 8 + n % 8]; missing columns of the last panel become 0.
-   */
-  packColumns(
-    dst: Pointer,
-    src: Pointer,
-    columns: number,
-    k: number,
-    srcStride: number,
-    panelBegin: number,
-    panelEnd: number,
   ): void;
 
   /** dst[i] = exp(src[i]), f32, src <= 0: at most 2 ULP on [-87.3, 0], 0 below -87.34. What the softmax applies. dst may be src. */

@@ -1,5 +1,15 @@
 import type { TileName } from "./abi.js";
-import { ARENA_BASE, EPILOGUE, gemmScratchBytes, NULL, PANEL, panelElements, STORAGE, TILE } from "./abi.js";
+import {
+  ARENA_BASE,
+  blockElements,
+  K_BLOCK,
+  PANEL,
+  panelElements,
+  partialBytes,
+  STORAGE,
+  TILE,
+  WIDENED_BYTES,
+} from "./abi.js";
 import { instantiateKernels } from "./instantiate.js";
 import { Arena, createMemory, ensureMemory } from "./memory.js";
 
@@ -10,7 +20,7 @@ import { Arena, createMemory, ensureMemory } from "./memory.js";
 export const TILES = Object.keys(TILE) as TileName[];
 
 /** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s. Rows are a multiple of every tile's; two panels of one k block. */
-const SHAPE = { rows: 120, columns: 2 * PANEL, k: 256 };
+const SHAPE = { rows: 120, columns: 2 * PANEL, k: K_BLOCK };
 const FLOP = 2 * SHAPE.rows * SHAPE.columns * SHAPE.k;
 
 /**
@@ -82,16 +92,16 @@ export function chooseTile(
 ): TileChoice {
   const { rows, columns, k } = SHAPE;
   const arena = new Arena(ARENA_BASE);
-  const out = arena.take(rows * columns * 4);
-  const a = arena.take(rows * k * 4);
+  const partial = arena.take(partialBytes(rows, columns / PANEL));
+  const a = arena.take(blockElements(rows, k) * 4);
   const panels = arena.take(panelElements(columns, k) * 4);
-  const scratch = arena.take(gemmScratchBytes(rows));
+  const scratch = arena.take(WIDENED_BYTES);
   const memory = createMemory(ARENA_BASE, shared);
   ensureMemory(memory, arena.end);
-  const { gemm } = instantiateKernels(module, memory);
+  const { multiply } = instantiateKernels(module, memory);
   const { f32 } = STORAGE;
   const sample = (tile: TileName): void =>
-    gemm(out, a, panels, NULL, NULL, scratch, columns, k, k, columns, 0, f32, EPILOGUE.none, 0, rows, 0, 2, TILE[tile]);
+    multiply(partial, a, panels, scratch, rows, k, f32, 0, rows, 0, 0, columns / PANEL, TILE[tile]);
   return judge(raceTiles(sample, now), fallback);
 }
 

@@ -1,0 +1,127 @@
+import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
+import { EPILOGUE, K_BLOCK, NULL, PANEL, partialBytes, roundUp, WIDENED_BYTES } from "../wasm/abi.js";
+import type { AttentionInputs, AttentionShape } from "./attention.js";
+import type { Blocks, ProductContext, Rows } from "./context.js";
+import { offset } from "./context.js";
+
+/** A packed linear layer: y = x Wᵀ + b, W [columns, k] in panels of 8 columns, b f32 padded to whole panels. */
+export interface Linear {
+  readonly panels: Pointer;
+  readonly bias: Pointer;
+  readonly columns: number;
+  readonly k: number;
+  readonly storage: Storage;
+}
+
+/** Rows of one task: 288 rows of a block of 256 k are 295 KB, which stay in an L2 of 512 KB while panels pass by. */
+const TASK_ROWS = 288;
+
+/** Columns of one task: its partial sums, 147 KB, stay in L2, too; 75 MFLOP at k = 1024, a millisecond. */
+const TASK_PANELS = 16;
+
+/** Row blocks are cut smaller until every worker finds this many tasks: what is left when others have finished is then small. */
+const TASKS_PER_WORKER = 4;
+
+/** Fewer rows than this do not pay for bringing a panel into L1. A multiple of every tile's rows. */
+const MIN_TASK_ROWS = 60;
+
+/** Scratch that a linear layer of `rows` rows needs of each worker, in bytes: widened panels, partial sums. */
+export function linearScratchBytes(rows: number): number {
+  return WIDENED_BYTES + partialBytes(Math.min(TASK_ROWS, rows), TASK_PANELS);
+}
+
+export interface LinearOptions {
+  readonly epilogue?: Epilogue;
+  /** f32 [rows, columns] added last; may be `out`. */
+  readonly residual?: Rows;
+}
+
+/** out [rows, columns] = epilogue(a [rows, k] Wᵀ + b). torch.nn.Linear, with the GELU or the residual sum that follows it. */
+export function linear(x: ProductContext, out: Blocks, a: Blocks, w: Linear, options: LinearOptions = {}): void {
+  const epilogue = options.residual ? EPILOGUE.residual : (options.epilogue ?? EPILOGUE.none);
+  const residual = options.residual ?? { at: NULL, row: 0, block: 0 };
+  product(x, a, w, (partial, rowBegin, rowEnd, panelBegin, panelEnd) =>
+    x.kernels.finish(
+      out.at,
+      partial,
+      w.bias,
+      residual.at,
+      a.rows,
+      w.columns,
+      residual.row,
+      residual.block,
+      epilogue,
+      rowBegin,
+      rowEnd,
+      panelBegin,
+      panelEnd,
+    ),
+  );
+}
+
+/** q, k and v of all heads = a [tokens, k] Wᵀ + b, W [3 * heads * headWidth, k] = q | k | v, written where attention wants them. */
+export function linearHeads(x: ProductContext, out: AttentionInputs, a: Blocks, w: Linear, s: AttentionShape): void {
+  product(x, a, w, (partial, rowBegin, rowEnd, panelBegin, panelEnd) =>
+    x.kernels.finishHeads(
+      out.queries,
+      out.keys,
+      out.values,
+      partial,
+      w.bias,
+      s.tokens,
+      s.heads,
+      s.headWidth,
+      rowBegin,
+      rowEnd,
+      panelBegin,
+      panelEnd,
+    ),
+  );
+}
+
+type Finish = (partial: Pointer, rowBegin: number, rowEnd: number, panelBegin: number, panelEnd: number) => void;
+
+/**
+ * The tasks of a product, each a block of rows by a block of columns: all blocks of k into partial sums, then `finish` while they are in the cache. The
+ * rows' part of a stays in L2 while the panels of a task pass, then comes the next block of k.
+ */
+function product(x: ProductContext, a: Blocks, w: Linear, finish: Finish): void {
+  const scratch = x.scratch;
+  const partial = offset(scratch, WIDENED_BYTES, 1);
+  const panels = Math.ceil(w.columns / PANEL);
+  const columnTasks = Math.ceil(panels / TASK_PANELS);
+  const rows = taskRows(a.rows, columnTasks, x.team.count);
+  x.team.each(Math.ceil(a.rows / rows) * columnTasks, (task) => {
+    const rowBegin = Math.floor(task / columnTasks) * rows;
+    const rowEnd = Math.min(rowBegin + rows, a.rows);
+    const panelBegin = (task % columnTasks) * TASK_PANELS;
+    const panelEnd = Math.min(panelBegin + TASK_PANELS, panels);
+    for (let k = 0; k < w.k; k += K_BLOCK) {
+      x.team.poll();
+      x.kernels.multiply(
+        partial,
+        a.at,
+        w.panels,
+        scratch,
+        a.rows,
+        w.k,
+        w.storage,
+        rowBegin,
+        rowEnd,
+        k,
+        panelBegin,
+        panelEnd,
+        x.tile,
+      );
+    }
+    finish(partial, rowBegin, rowEnd, panelBegin, panelEnd);
+  });
+  x.team.barrier();
+}
+
+/** Rows of a task: as many as stay in the cache, cut evenly, in whole tiles. */
+function taskRows(rows: number, columnTasks: number, workers: number): number {
+  const wanted = workers === 1 ? 1 : Math.ceil((TASKS_PER_WORKER * workers) / columnTasks);
+  const blocks = Math.max(Math.ceil(rows / TASK_ROWS), Math.min(wanted, Math.ceil(rows / MIN_TASK_ROWS)));
+  return Math.min(TASK_ROWS, roundUp(Math.ceil(rows / blocks), 12));
+}
