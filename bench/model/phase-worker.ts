@@ -6,7 +6,7 @@ import { parentPort } from "node:worker_threads";
 import { PROGRAMS, startModel } from "#dist/entry/programs.js";
 import type { FromWorker, ToWorker } from "#dist/threads/protocol.js";
 import { type Program, serve } from "#dist/threads/serve.js";
-import { productName } from "./products.js";
+import { phaseNames } from "./phase-names.js";
 
 type Model = ReturnType<typeof startModel>;
 type Call = (...args: number[]) => number;
@@ -34,13 +34,13 @@ function timed<T>(name: string, work: () => T): T {
 /** The same context, its kernels and its team's barrier timed. */
 function startTimed(...setup: Parameters<typeof startModel>): Model {
   const model = startModel(...setup);
+  const phaseOf = phaseNames(model.plan.weights);
+  const wrap = (name: string, kernel: Call): Call => {
+    return (...args) => timed(phaseOf(name, args), () => kernel(...args));
+  };
+  const exported = Object.entries(model.kernels as unknown as Record<string, Call>);
   const kernels = Object.fromEntries(
-    Object.entries(model.kernels as unknown as Record<string, Call>).map(([name, kernel]) => [
-      name,
-      typeof kernel !== "function"
-        ? kernel
-        : (...args: number[]) => timed(name === "gemm" ? productName(args, model.config) : name, () => kernel(...args)),
-    ]),
+    exported.map(([name, kernel]) => [name, typeof kernel === "function" ? wrap(name, kernel) : kernel]),
   ) as unknown as Model["kernels"];
   const barrier = model.team.barrier.bind(model.team);
   model.team.barrier = () => timed("barrier", barrier);
