@@ -1,67 +1,207 @@
 /**
- * `npm run bench`: the products of a Janus-Pro block on every variant of this engine, each verified before it is timed. One thread, the model's
- * own shapes and slices: every shape on the tile that loading would choose, one shape on every tile. Figures are GFLOP/s of unpadded
- * work, of the fastest and of the median sample, and the fastest as a part of the engine's own multiply-add peak, measured in the same run;
- * compare them within one run only. Engine flags go to node: `node --experimental-wasm-revectorize build/bench/run.js`.
+ * `npm run bench`: this package's kernels and its full-size model, each verified before it is timed, the model in turn with the peers of
+ * `bench/peers`. `--help` lists what can be left out. Figures compare within one run only; ratios last.
  */
-import { cpus } from "node:os";
-import benny from "benny";
-import { nodeHost } from "#dist/entry/node/host.js";
-import { probeVariant } from "#dist/wasm/probe.js";
-import { chooseTile, TILES } from "#dist/wasm/tiles.js";
-import type { Variant } from "#dist/wasm/variants.js";
-import { attentionCase } from "./kernels/attention.js";
-import { gemmCase, SHAPES } from "./kernels/gemm.js";
-import { peakCases } from "./kernels/peak.js";
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { findEngines, type NodeEngine } from "./engines.js";
+import { timeKernels } from "./kernels/kernels.js";
+import { describeMachine, describePackage } from "./machine.js";
+import { timeColdStart } from "./model/cold-start.js";
+import { CACHE, prepareFullSize } from "./model/full-size.js";
+import { timeLoad } from "./model/load.js";
+import { timePhases } from "./model/phases.js";
+import { raceModel } from "./model/race.js";
+import { peersInstalled } from "./peers/installed.js";
+import { appendHistory, compareWithHistory, HISTORY, readHistory, recordsOf } from "./report/history.js";
+import { comparisonLines, kernelLines, loadLines, modelLines, phaseLines, startLines } from "./report/lines.js";
+import { writeReport } from "./report/readme.js";
+import { LOCAL_RESULTS, newestResults, RESULTS, type Results, writeResults } from "./report/results.js";
 
-interface Case {
-  readonly name: string;
-  readonly flop: number;
-  run(): void;
+const PARTS = ["kernels", "model", "load", "start", "phases"] as const;
+type Part = (typeof PARTS)[number];
+
+interface Options {
+  readonly quick?: boolean;
+  readonly only?: Part[];
+  readonly engine?: string[];
+  readonly threads?: number[];
+  readonly samples: number;
+  readonly cache: string;
+  readonly compare?: boolean;
+  readonly record?: boolean;
+  readonly report?: boolean;
+  readonly tolerance: number;
 }
 
-const host = nodeHost();
-console.log([cpus()[0]?.model, host.engine, ...host.engineFlags()].join(", "));
-for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
-  const report = await probeVariant(variant, await host.binary(variant));
-  if (!report.module) {
-    console.log(`${variant} is not run here: ${report.why}`);
-    continue;
-  }
-  const { tile } = chooseTile(report.module, false, "4x8", () => performance.now());
-  console.log(`${variant}: tile ${tile}`);
-  const peaks = await peakCases(variant);
-  const cases: Case[] = [...peaks];
-  for (const shape of SHAPES)
-    for (const storage of ["f32", "bf16"] as const) cases.push(gemmCase(variant, shape, storage, tile));
-  for (const other of TILES) {
-    if (other !== tile) cases.push(gemmCase(variant, SHAPES[1], "f32", other));
-    cases.push(attentionCase(variant, other));
-  }
-  await time(cases, peaks);
-}
+const program = new Command("npm run bench --")
+  .description("verifies and times kernels and the full-size model, and writes bench/results/local/<date>-<cpu>.json")
+  .option("--quick", "correctness of everything, one sample of each: within two minutes")
+  .option("--only <parts>", `some of ${PARTS.join(",")}`, list(part))
+  .option("--engine <names>", "some of the engines found, as 24,20", list(String))
+  .option("--threads <numbers>", "instead of 1,2", list(count))
+  .option("--samples <number>", "timed runs of each contender", count, 5)
+  .option("--cache <folder>", "where the full-size checkpoint and graph are kept", CACHE)
+  .option("--compare", "nothing is run: holds the newest results against the last record; exit 1 when a ratio is worse")
+  .option("--tolerance <percent>", "how much worse is worse", percentage, 5)
+  .option(
+    "--record",
+    "nothing is run: adds the newest complete results to bench/results and their ratios to its history",
+  )
+  .option("--report", "nothing is run: writes the README's tables and plot from the newest results in bench/results")
+  .action(async (options: Options) => {
+    const asked = [options.compare && compare, options.record && record, options.report && report].filter((it) => !!it);
+    for (const work of asked) work(options);
+    if (asked.length === 0) await bench(options);
+  });
+await program.parseAsync();
 
-/** Runs the cases and prints them, the peaks first. */
-async function time(cases: readonly Case[], peaks: readonly Case[]): Promise<void> {
-  await benny.suite(
-    "kernels",
-    benny.configure({ cases: { minSamples: 10, maxTime: 1 } }),
-    ...cases.map((c) => benny.add(c.name, c.run)),
-    benny.complete((summary) => {
-      const rates = summary.results.map(({ name, details }) => {
-        const flop = cases.find((c) => c.name === name)?.flop ?? 0;
-        return { name, fastest: flop / details.min / 1e9, median: flop / details.median / 1e9 };
-      });
-      const names = new Set(peaks.map((c) => c.name));
-      const peak = Math.max(...rates.filter(({ name }) => names.has(name)).map(({ fastest }) => fastest));
-      for (const { name, fastest, median } of rates) {
-        const share = ((100 * fastest) / peak).toFixed(0).padStart(4);
-        console.log(`${name.padEnd(40)} ${figure(fastest)} GFLOP/s (median ${figure(median)}) ${share} % of the peak`);
+async function bench(options: Options): Promise<void> {
+  const { quick = false, only, cache } = options;
+  const machine = describeMachine();
+  const engines = findEngines().filter(({ name }) => options.engine?.includes(name.replace("node ", "")) ?? true);
+  const threadCounts = options.threads ?? (quick ? [2] : [1, 2]);
+  const wants = (part: Part): boolean => only?.includes(part) ?? true;
+  console.log([machine.cpu, machine.microarchitecture, `${machine.cores} cores`, ...machine.features].join(", "));
+  if (quick) console.log("--quick: everything is verified, one sample is taken: the figures say little");
+  const results: { -readonly [Key in keyof Results]: Results[Key] } = {
+    date: new Date().toISOString(),
+    quick,
+    complete: !quick && !only && !options.engine && !options.threads && options.samples >= 5,
+    machine,
+    package: describePackage(),
+    kernels: [],
+    model: [],
+    load: [],
+    coldStart: [],
+    phases: [],
+  };
+
+  if (wants("kernels")) {
+    const input = quick
+      ? { minTime: 0.001, minSamples: 3, maxTime: 0.01, everyTile: false }
+      : { minTime: 0.005, minSamples: 20, maxTime: 0.5, everyTile: true };
+    for (const engine of engines) {
+      for (const flags of flagSets(engine)) {
+        const timed = await timeKernels(engine, flags, input);
+        results.kernels = [...results.kernels, ...timed];
+        print(kernelLines(timed));
       }
-    }),
-  );
+    }
+  }
+
+  if (wants("start")) {
+    for (const engine of engines) {
+      const timed = await timeColdStart(engine, machine.cores, quick ? 2 : 10);
+      results.coldStart = [...results.coldStart, timed];
+      print(startLines([timed]));
+    }
+  }
+
+  if (wants("model") || wants("load") || wants("phases")) {
+    const full = await prepareFullSize(cache, wants("model") && withPeers());
+    for (const engine of engines) {
+      for (const threads of threadCounts) {
+        if (wants("model")) {
+          const newest = engine === engines[0];
+          const timed = await raceModel(full, engine, threads, {
+            samples: quick ? 0 : options.samples,
+            eights: quick ? 0 : 2,
+            quick,
+            peers: newest ? ["onnxruntime-web", "onnxruntime-node"] : quick ? [] : ["onnxruntime-web"],
+          });
+          results.model = [...results.model, ...timed];
+          print(modelLines(timed));
+        }
+        if (wants("load")) {
+          for (const dtype of quick ? (["auto"] as const) : (["auto", "fp32"] as const)) {
+            const timed = await timeLoad(full.checkpoint, engine, dtype, threads, quick ? 1 : 5);
+            results.load = [...results.load, timed];
+            print(loadLines([timed]));
+          }
+        }
+        if (wants("phases") && !(quick && engine !== engines[0])) {
+          for (const engineFlags of engine.flag && !quick ? (["none", "auto"] as const) : (["none"] as const)) {
+            const timed = await timePhases(full, engine, engineFlags, threads, quick ? 0 : 3);
+            results.phases = [...results.phases, timed];
+            print(phaseLines([timed]));
+          }
+        }
+      }
+    }
+  }
+  // What is recorded is compared with peers.
+  results.complete &&= results.model.some(({ contender }) => contender !== "janus-wasm");
+  console.log(`written to ${writeResults(LOCAL_RESULTS, results)}`);
 }
 
-function figure(rate: number): string {
-  return rate.toFixed(1).padStart(6);
+function compare({ tolerance }: Options): void {
+  const results = newestResults(LOCAL_RESULTS, ({ quick }) => !quick);
+  if (!results) throw new Error("nothing to compare: expected `npm run bench`, not --quick, before this");
+  const compared = compareWithHistory(recordsOf(results), readHistory(), tolerance / 100);
+  print(comparisonLines(compared));
+  const worse = compared.comparisons.filter((comparison) => comparison.worse).length;
+  console.log(`${compared.comparisons.length} ratios compared, ${worse} worse by more than ${tolerance} %`);
+  if (worse > 0) process.exitCode = 1;
+}
+
+function record(): void {
+  const results = newestResults(LOCAL_RESULTS, ({ complete }) => complete);
+  if (!results) throw new Error("nothing to record: expected a complete `npm run bench`, with peers, before this");
+  appendHistory(recordsOf(results));
+  console.log(`${writeResults(RESULTS, results)} and ${HISTORY} written`);
+}
+
+function report(): void {
+  const results = newestResults(RESULTS);
+  if (!results) throw new Error("bench/results holds no results: expected `npm run bench -- --record` before this");
+  writeReport(results);
+}
+
+function flagSets({ flag }: NodeEngine): string[][] {
+  return flag === undefined ? [[]] : [[], [flag]];
+}
+
+/** Whether the peers take part: on a developer's machine only where they were installed, in CI always. */
+function withPeers(): boolean {
+  if (peersInstalled()) return true;
+  if (process.env["CI"] !== "true") {
+    console.log("no peers: `npm ci --prefix bench/peers --ignore-scripts` installs them");
+    return false;
+  }
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const { status } = spawnSync("npm", ["ci", "--prefix", "bench/peers", "--ignore-scripts"], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error("the peers could not be installed");
+  return true;
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
+}
+
+function list<T>(item: (text: string) => T): (text: string) => T[] {
+  return (text) => text.split(",").map(item);
+}
+
+function part(text: string): Part {
+  const found = PARTS.find((name) => name === text);
+  if (!found) throw new InvalidArgumentError(`expected some of ${PARTS.join(",")}`);
+  return found;
+}
+
+function percentage(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && number < 100)) throw new InvalidArgumentError("expected a number between 0 and 100");
+  return number;
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (!(Number.isInteger(number) && number >= 1))
+    throw new InvalidArgumentError("expected a whole number of at least 1");
+  return number;
 }

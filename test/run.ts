@@ -22,6 +22,7 @@ const FOLDERS = [
   "src/entry",
   "src/cli",
   "acceptance",
+  "bench",
 ];
 const SUITE_TIMEOUT_MS = 600_000;
 const ENGINES_FOLDER = `${ROOT}.ci/engines`;

@@ -1,4 +1,13 @@
-import { ATTENTION_ROWS, attentionScratchBytes, PANEL, panelElements, TILE, type TileName } from "#dist/wasm/abi.js";
+import {
+  ATTENTION_ROWS,
+  attentionScratchBytes,
+  blockElements,
+  COLUMN_BLOCK,
+  PANEL,
+  panelElements,
+  TILE,
+  type TileName,
+} from "#dist/wasm/abi.js";
 import { f32 } from "#dist/wasm/memory.js";
 import type { Variant } from "#dist/wasm/variants.js";
 import { bed } from "./memory.js";
@@ -22,32 +31,20 @@ export interface AttentionCase {
 export function attentionCase(variant: Variant, tile: TileName): AttentionCase {
   const { kernels, memory, take, fill } = bed(variant);
   const elements = TOKENS * HEAD_WIDTH;
-  const [q, k, v, out] = [take(elements * 4), take(elements * 4), take(elements * 4), take(elements * 4)] as const;
+  const [q, k] = [take(elements * 4), take(elements * 4)] as const;
+  const out = take(blockElements(TOKENS, HEAD_WIDTH) * 4);
   const keys = take(panelElements(TOKENS, HEAD_WIDTH) * 4);
   const values = take(panelElements(HEAD_WIDTH, TOKENS) * 4);
   const scratch = take(attentionScratchBytes(ATTENTION_ROWS, TOKENS));
-  for (const [seed, at] of [q, k, v].entries()) fill(at, elements, seed + 1);
+  fill(q, elements, 1);
+  fill(k, elements, 2);
+  fill(values, elements, 3);
   kernels.packPanels(keys, k, HEAD_WIDTH, HEAD_WIDTH, 4, 0, 0, TOKENS);
-  kernels.packColumns(values, v, HEAD_WIDTH, TOKENS, HEAD_WIDTH, 0, HEAD_WIDTH / PANEL);
   const block = (row: number, end: number): void =>
-    kernels.attention(
-      out,
-      q,
-      keys,
-      values,
-      scratch,
-      TOKENS,
-      HEAD_WIDTH,
-      SCALE,
-      HEAD_WIDTH,
-      HEAD_WIDTH,
-      row,
-      end,
-      TILE[tile],
-    );
+    kernels.attention(out, q, keys, values, scratch, TOKENS, HEAD_WIDTH, 0, SCALE, row, end, TILE[tile]);
   for (let row = 0; row < TOKENS; row += ATTENTION_ROWS) block(row, Math.min(row + ATTENTION_ROWS, TOKENS));
   const view = (at: typeof q): Float32Array => f32(memory, at, elements);
-  verify(view(q), view(k), view(v), view(out));
+  verify(view(q), view(k), view(values), f32(memory, out, TOKENS * COLUMN_BLOCK));
   let next = 0;
   const run = (): void => {
     block(next, next + ATTENTION_ROWS);
@@ -61,7 +58,9 @@ export function attentionCase(variant: Variant, tile: TileName): AttentionCase {
  * A few rows against float64. Scores here stay below 64 / 8 and come from chains of 64 products: each probability is right within
  * 2 * 68 u * 8 and the sums of the contract, (576 / 4 + 20 + 260) u: 1600 u at most, of values below 1.
  */
-function verify(q: Float32Array, k: Float32Array, v: Float32Array, out: Float32Array): void {
+function verify(q: Float32Array, k: Float32Array, values: Float32Array, out: Float32Array): void {
+  // Value panels of 8 columns, as deep as there are tokens.
+  const v = (t: number, i: number): number => values[(i - (i % PANEL)) * TOKENS + t * PANEL + (i % PANEL)] ?? 0;
   for (const r of [0, 59, 60, 301, 575]) {
     const scores = Array.from({ length: TOKENS }, (_, t) => {
       let dot = 0;
@@ -72,8 +71,8 @@ function verify(q: Float32Array, k: Float32Array, v: Float32Array, out: Float32A
     const powers = scores.map((score) => Math.exp(score - largest));
     const sum = powers.reduce((total, power) => total + power, 0);
     for (let i = 0; i < HEAD_WIDTH; i++) {
-      const want = powers.reduce((total, power, t) => total + (power / sum) * (v[t * HEAD_WIDTH + i] ?? 0), 0);
-      const got = out[r * HEAD_WIDTH + i] ?? Number.NaN;
+      const want = powers.reduce((total, power, t) => total + (power / sum) * v(t, i), 0);
+      const got = out[r * COLUMN_BLOCK + i] ?? Number.NaN;
       if (!(Math.abs(got - want) <= 1600 * 2 ** -24))
         throw new Error(`attention [${r},${i}]: ${got}, expected ${want}`);
     }

@@ -1,14 +1,17 @@
 import type { Storage, TileName } from "#dist/wasm/abi.js";
 import {
+  blockElements,
+  COLUMN_BLOCK,
   EPILOGUE,
-  gemmScratchBytes,
+  K_BLOCK,
   NULL,
   PANEL,
   panelElements,
+  partialBytes,
   STORAGE,
   STORAGE_BYTES,
   TILE,
-  TILE_PANELS,
+  WIDENED_BYTES,
 } from "#dist/wasm/abi.js";
 import { f32, u8 } from "#dist/wasm/memory.js";
 import type { Variant } from "#dist/wasm/variants.js";
@@ -22,12 +25,13 @@ export const SHAPES = [
   { name: "fc2", columns: 1024, k: 4096 },
 ] as const;
 
-/** Rows of a call, as ops/gemm.ts slices them with two threads. */
+/** A task as ops/linear.ts takes them on one thread: all blocks of k of these rows and panels, then the end of the product. */
 const ROWS = 288;
+const TASK_PANELS = 16;
 
 export interface GemmCase {
   readonly name: string;
-  /** Floating-point operations of one `run`: the next panels of the product. */
+  /** Floating-point operations of one `run`: the next task of the product. */
   readonly flop: number;
   run(): void;
 }
@@ -42,11 +46,12 @@ export function gemmCase(
   const { kernels, memory, take, fill } = bed(variant);
   const { columns, k } = shape;
   const kept: Storage = STORAGE[storage];
-  const a = take(ROWS * k * 4);
+  const a = take(blockElements(ROWS, k) * 4);
   const weights = take(columns * k * 4);
   const panels = take(panelElements(columns, k) * STORAGE_BYTES[kept]);
-  const out = take(ROWS * columns * 4);
-  const scratch = take(gemmScratchBytes(ROWS));
+  const out = take(blockElements(ROWS, columns) * 4);
+  const partial = take(partialBytes(ROWS, TASK_PANELS));
+  const scratch = take(WIDENED_BYTES);
   fill(a, ROWS * k, 1);
   const w = fill(weights, columns * k, 2);
   if (kept === STORAGE.bf16) {
@@ -60,35 +65,17 @@ export function gemmCase(
   }
   kernels.packPanels(panels, weights, k, k, STORAGE_BYTES[kept], 0, 0, columns);
   const count = columns / PANEL;
-  // 16 MFLOP a call at most, in pairs of panels: what ops/gemm.ts takes. Short samples also fit between the interruptions of a busy machine.
-  const pairs = Math.floor(16e6 / (2 * PANEL * TILE_PANELS * k * ROWS));
-  const step = TILE_PANELS * Math.max(1, pairs);
   let panel = 0;
   const run = (): void => {
-    kernels.gemm(
-      out,
-      a,
-      panels,
-      NULL,
-      NULL,
-      scratch,
-      columns,
-      k,
-      k,
-      columns,
-      0,
-      kept,
-      EPILOGUE.none,
-      0,
-      ROWS,
-      panel,
-      panel + step,
-      TILE[tile],
-    );
-    panel = (panel + step) % count;
+    const end = panel + TASK_PANELS;
+    for (let i = 0; i < k; i += K_BLOCK)
+      kernels.multiply(partial, a, panels, scratch, ROWS, k, kept, 0, ROWS, i, panel, end, TILE[tile]);
+    kernels.finish(out, partial, NULL, NULL, ROWS, columns, 0, 0, EPILOGUE.none, 0, ROWS, panel, end);
+    panel = end % count;
   };
-  if (count % step !== 0) throw new Error(`${shape.name}: ${count} panels are not cut evenly into ${step}`);
-  for (let done = 0; done < count; done += step) run();
+  if (count % TASK_PANELS !== 0)
+    throw new Error(`${shape.name}: ${count} panels are not cut evenly into ${TASK_PANELS}`);
+  for (let done = 0; done < count; done += TASK_PANELS) run();
   verify(
     shape,
     storage,
@@ -98,7 +85,7 @@ export function gemmCase(
   );
   return {
     name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} ${storage} ${tile}`,
-    flop: 2 * ROWS * step * PANEL * k,
+    flop: 2 * ROWS * TASK_PANELS * PANEL * k,
     run,
   };
 }
@@ -119,6 +106,11 @@ function weightAt(
   return word.getFloat32(0);
 }
 
+/** Where element (r, c) of a matrix of ROWS rows in column blocks lies. */
+function blockIndex(r: number, c: number): number {
+  return (Math.floor(c / COLUMN_BLOCK) * ROWS + r) * COLUMN_BLOCK + (c % COLUMN_BLOCK);
+}
+
 /** A few hundred elements against float64; the bound is the kernel's own: (K_BLOCK + blocks + 1) u sum |a w|. */
 function verify(
   { columns, k }: (typeof SHAPES)[number],
@@ -133,12 +125,12 @@ function verify(
     let sum = 0;
     let magnitude = 0;
     for (let i = 0; i < k; i++) {
-      const product = (a[r * k + i] ?? 0) * w(n, i);
+      const product = (a[blockIndex(r, i)] ?? 0) * w(n, i);
       sum += product;
       magnitude += Math.abs(product);
     }
-    const bound = (256 + k / 256 + 1) * 2 ** -24 * magnitude;
-    const got = out[r * columns + n] ?? Number.NaN;
+    const bound = (K_BLOCK + k / K_BLOCK + 1) * 2 ** -24 * magnitude;
+    const got = out[blockIndex(r, n)] ?? Number.NaN;
     if (!(Math.abs(got - sum) <= bound))
       throw new Error(`gemm ${storage} [${r},${n}]: ${got}, expected ${sum} within ${bound}`);
   }

@@ -47,7 +47,7 @@ interface Source {
 
 function sources(folder: string): Source[] {
   return readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".ts"))
+    .filter((path) => path.endsWith(".ts") && !path.includes("node_modules"))
     .map((path) => {
       const text = readFileSync(`${ROOT}${folder}/${path}`, "utf8");
       const found = text.matchAll(/\bfrom "([^"\s]+)";?$|^import "([^"\s]+)";?$|\bimport\("([^"\s]+)"\)/gm);
