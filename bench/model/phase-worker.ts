@@ -3,12 +3,13 @@
  * long before each answer. Two readings of the clock a call of some 0.2 ms: nothing that shows.
  */
 import { parentPort } from "node:worker_threads";
-import { PROGRAMS, startModel } from "#dist/entry/programs.js";
+import { type ModelContext, PROGRAMS, startModel } from "#dist/entry/programs.js";
+import type { ModelPlan } from "#dist/model/plan.js";
 import type { FromWorker, ToWorker } from "#dist/threads/protocol.js";
 import { type Program, serve } from "#dist/threads/serve.js";
 import { phaseNames } from "./phase-names.js";
 
-type Model = ReturnType<typeof startModel>;
+type Model = ModelContext;
 type Call = (...args: number[]) => number;
 
 /** What a worker of `phase-host.ts` posts besides its answers: milliseconds by kernel. */
@@ -32,7 +33,7 @@ function timed<T>(name: string, work: () => T): T {
 }
 
 /** The same context, its kernels and its team's barrier timed. */
-function startTimed(...setup: Parameters<typeof startModel>): Model {
+function startTimed(...setup: Parameters<typeof startModel<ModelPlan>>): Model {
   const model = startModel(...setup);
   const phaseOf = phaseNames(model.plan.weights);
   const wrap = (name: string, kernel: Call): Call => {
@@ -48,7 +49,7 @@ function startTimed(...setup: Parameters<typeof startModel>): Model {
 }
 
 const programs: Record<string, Program<Model>> = {};
-for (const [name, program] of Object.entries(PROGRAMS as Record<string, Program<Model>>)) {
+for (const [name, program] of Object.entries(PROGRAMS as unknown as Record<string, Program<Model>>)) {
   programs[name] = async (...args) => {
     ms = {};
     const reply = await program(...args);

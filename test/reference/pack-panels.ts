@@ -1,4 +1,4 @@
-import { panelIndex } from "./gemm.js";
+import { panelIndex } from "./multiply.js";
 
 export function packPanels(
   dst: Uint16Array | Uint32Array,

@@ -1,3 +1,5 @@
+import { blockIndex } from "./column-block.js";
+
 export function patchify(
   dst: Float32Array,
   pixels: Float32Array,
@@ -13,7 +15,7 @@ export function patchify(
     for (let c = 0; c < 3; c++) {
       for (let ky = 0; ky < patch; ky++) {
         for (let kx = 0; kx < patch; kx++) {
-          dst[((t * 3 + c) * patch + ky) * patch + kx] = pixels[(c * size + y + ky) * size + x + kx]!;
+          dst[blockIndex(grid * grid, t, (c * patch + ky) * patch + kx)] = pixels[(c * size + y + ky) * size + x + kx]!;
         }
       }
     }

@@ -4,13 +4,13 @@ import { projectImage } from "#dist/model/aligner.js";
 import type { JanusConfig } from "#dist/model/config.js";
 import type { Activations, Weights } from "#dist/model/plan.js";
 import { encodeImage } from "#dist/model/vision.js";
-import { add } from "#dist/ops/add.js";
 import { attention } from "#dist/ops/attention.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
+import { fromBlocks } from "#dist/ops/column-blocks.js";
 import { offset, type ProductContext } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
-import { linear } from "#dist/ops/gemm.js";
 import { layernorm } from "#dist/ops/layernorm.js";
+import { linear, linearHeads } from "#dist/ops/linear.js";
 import { normalise } from "#dist/ops/normalise.js";
 import { countNonFinite, packPieces, type StoredPiece } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
@@ -21,7 +21,7 @@ import type { Reply } from "#dist/threads/serve.js";
 import { Team } from "#dist/threads/team.js";
 import { ARENA_BASE, NULL, type Pointer, type Storage, TILE } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
-import { Arena, f32 } from "#dist/wasm/memory.js";
+import { Arena } from "#dist/wasm/memory.js";
 
 /** More than any op of the tests asks for. */
 export const SCRATCH_BYTES = 1 << 20;
@@ -71,7 +71,7 @@ function encode(
 ): readonly (readonly [string, Float32Array])[] {
   const seen: [string, Float32Array][] = [];
   const tap = (stage: string, at: Pointer): number =>
-    seen.push([stage, f32(x.memory, at, config.tokens * config.width).slice()]);
+    seen.push([stage, fromBlocks(x.memory, { at, rows: config.tokens }, config.width)]);
   encodeImage(x, config, weights, activations, taps ? tap : undefined);
   return seen;
 }
@@ -110,7 +110,6 @@ function packVector(
 }
 
 export const OPS = {
-  add,
   attention,
   copyRows,
   countNonFinite,
@@ -119,6 +118,7 @@ export const OPS = {
   gather,
   layernorm,
   linear,
+  linearHeads,
   normalise,
   packVector,
   packWeights,

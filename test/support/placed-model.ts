@@ -1,9 +1,9 @@
 import type { JanusConfig } from "#dist/model/config.js";
 import type { Activations, BlockWeights, Weights } from "#dist/model/plan.js";
-import { keyPanelElements, valuePanelElements } from "#dist/ops/attention.js";
-import type { Linear } from "#dist/ops/gemm.js";
+import { keyElements, queryElements, valueElements } from "#dist/ops/attention.js";
 import type { Norm } from "#dist/ops/layernorm.js";
-import { PANEL, panelElements, roundUp, STORAGE } from "#dist/wasm/abi.js";
+import type { Linear } from "#dist/ops/linear.js";
+import { blockElements, PANEL, panelElements, roundUp, STORAGE } from "#dist/wasm/abi.js";
 import { random } from "./numbers.js";
 import type { Team } from "./teams.js";
 
@@ -72,16 +72,17 @@ export function placeWeights(team: Team, config: JanusConfig, blocks = config.bl
 export function placeActivations(team: Team, config: JanusConfig): Activations {
   const { tokens, width, mlpWidth, dim, imageSize, patchSize } = config;
   const floats = (count: number) => team.take(count * 4);
+  const matrix = (columns: number) => floats(blockElements(tokens, columns));
   return {
     pixels: floats(3 * imageSize ** 2),
-    patches: floats(tokens * 3 * patchSize ** 2),
-    stream: floats(tokens * width),
-    normed: floats(tokens * width),
-    qkv: floats(tokens * 3 * width),
-    keys: floats(keyPanelElements(config)),
-    values: floats(valuePanelElements(config)),
-    mixed: floats(tokens * width),
-    hidden: floats(tokens * mlpWidth),
-    embeds: [floats(tokens * dim), floats(tokens * dim)],
+    patches: matrix(3 * patchSize ** 2),
+    stream: matrix(width),
+    normed: matrix(width),
+    queries: floats(queryElements(config)),
+    keys: floats(keyElements(config)),
+    values: floats(valueElements(config)),
+    mixed: matrix(width),
+    hidden: matrix(mlpWidth),
+    embeds: [matrix(dim), matrix(dim)],
   };
 }

@@ -1,6 +1,7 @@
 /** A worker thread for the tests of src/threads: programs that do every good and bad thing a program can do. */
 import { parentPort } from "node:worker_threads";
 import { JanusError } from "#dist/errors.js";
+import { CONTROL_BYTES } from "#dist/threads/control.js";
 import type { FromWorker, ToWorker } from "#dist/threads/protocol.js";
 import { type Program, type Reply, serve } from "#dist/threads/serve.js";
 import { Team } from "#dist/threads/team.js";
@@ -28,7 +29,7 @@ function start(setup: PoolSetup, index: number, count: number): Context {
   }
   const { memory } = setup;
   const kernels = instantiateKernels(setup.module, memory);
-  const control = new Int32Array(memory.buffer, ARENA_BASE, 16);
+  const control = new Int32Array(memory.buffer, ARENA_BASE, CONTROL_BYTES / 4);
   const team = new Team(index, count, control, () => kernels.barrier(ARENA_BASE as Pointer, count));
   return { team, kernels, words: new Int32Array(memory.buffer, WORDS_AT, 16) };
 }
@@ -80,7 +81,7 @@ const programs = {
   crashOddly: fault(() => {
     throw "a string";
   }),
-  trap: fault((x) => x.kernels.add(0xfffffff0 as Pointer, 0 as Pointer, 0 as Pointer, 0, 1024)),
+  trap: fault((x) => x.kernels.exp(0xfffffff0 as Pointer, 0 as Pointer, 0, 1024)),
   exit: fault(() => process.exit(7)),
   secret: (): Reply => ({ output: () => 1 }),
   /** Computes in slices until it is stopped. */

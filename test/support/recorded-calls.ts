@@ -1,4 +1,5 @@
 import type { ProductContext } from "#dist/ops/context.js";
+import { CONTROL_BYTES } from "#dist/threads/control.js";
 import { Team } from "#dist/threads/team.js";
 import { type Kernels, type Pointer, TILE } from "#dist/wasm/abi.js";
 
@@ -12,7 +13,7 @@ export interface KernelCall {
 /** Names of the kernels that an op calls, and `barrier` where it waits for the others, in order. */
 export function recordedSteps(index: number, count: number, op: (x: ProductContext) => void): string[] {
   const steps: string[] = [];
-  const team = new Team(index, count, new Int32Array(16), () => {
+  const team = new Team(index, count, new Int32Array(CONTROL_BYTES / 4), () => {
     steps.push("barrier");
     return 0;
   });
@@ -30,7 +31,7 @@ export function recordedCalls(index: number, count: number, op: (x: ProductConte
       polls++;
       super.poll();
     }
-  })(index, count, new Int32Array(16), () => 0);
+  })(index, count, new Int32Array(CONTROL_BYTES / 4), () => 0);
   const kernels = new Proxy({} as Kernels, {
     get:
       (_, kernel: string) =>

@@ -26,13 +26,14 @@ forEachVariant(test, "within the bound on every finite magnitude, by bit pattern
   const dst = lab.buffer(Float32Array, CHUNK);
   const exact = new Float64Array(CHUNK);
   const bits = new Uint32Array(CHUNK);
+  const none = lab.buffer(Float32Array, 8);
   let worst = 0;
   let at = 0;
   for (const sign of [0, 0x80000000]) {
     for (let next = 0; next <= LARGEST; ) {
       for (let i = 0; i < CHUNK; i++, next += STRIDE) bits[i] = (sign | Math.min(next, LARGEST)) >>> 0;
       src.data.set(new Float32Array(bits.buffer));
-      lab.kernels.gelu(dst.pointer, src.pointer, 0, CHUNK);
+      lab.kernels.gelu(dst.pointer, src.pointer, none.pointer, 0, CHUNK);
       gelu(exact, src.data, 0, CHUNK);
       for (let i = 0; i < CHUNK; i++) {
         const ratio = Math.abs(dst.data[i]! - exact[i]!) / allowed(src.data[i]!, exact[i]!);
@@ -49,28 +50,35 @@ forEachVariant(test, "within the bound on every finite magnitude, by bit pattern
 
 forEachVariant(test, "x for large x, 0 for very negative, zero for both zeros, infinities, NaN", (lab) => {
   const big = [30, 31.5, 1e5, 3e38, Number.POSITIVE_INFINITY];
-  const src = lab.from(Float32Array, [...big, ...big.map((x) => -x), 0, -0, Number.NaN]);
-  lab.kernels.gelu(src.pointer, src.pointer, 0, src.data.length);
-  assertSameBits(src.data, Float32Array.of(...big, 0, 0, 0, 0, 0, 0, 0, Number.NaN), "special values");
+  const src = lab.from(Float32Array, [...big, ...big.map((x) => -x), 0, -0, Number.NaN, 0, 0, 0]);
+  const none = lab.buffer(Float32Array, 8);
+  lab.kernels.gelu(src.pointer, src.pointer, none.pointer, 0, src.data.length);
+  assertSameBits(src.data, Float32Array.of(...big, 0, 0, 0, 0, 0, 0, 0, Number.NaN, 0, 0, 0), "special values");
 });
 
-forEachVariant(test, "any range, in place or not, nothing else touched", (lab) => {
-  for (let length = 0; length <= 17; length++) {
-    for (const begin of [0, 1, 3]) {
+forEachVariant(test, "rows of 8 with their bias, any range, in place or not, nothing else touched", (lab) => {
+  for (let rows = 0; rows <= 7; rows++) {
+    for (const first of [0, 1, 2]) {
       lab.reset();
-      const values = randomF32(begin + length, length + 1, 3);
+      const [begin, end] = [first * 8, (first + rows) * 8];
+      const values = randomF32(end, rows + 1, 3);
+      const bias = lab.from(Float32Array, randomF32(8, 5));
+      const none = lab.buffer(Float32Array, 8);
       const src = lab.atEnd(Float32Array, values);
-      const dst = lab.from(Float32Array, randomF32(begin + length, 77));
+      const dst = lab.from(Float32Array, randomF32(end, 77));
       const expected = dst.data.slice();
-      for (let i = begin; i < begin + length; i++) {
-        const one = lab.from(Float32Array, [values[i]!]);
-        lab.kernels.gelu(one.pointer, one.pointer, 0, 1);
-        expected[i] = one.data[0]!;
+      for (let at = begin; at < end; at += 8) {
+        const one = lab.from(
+          Float32Array,
+          values.subarray(at, at + 8).map((x, n) => Math.fround(x + bias.data[n]!)),
+        );
+        lab.kernels.gelu(one.pointer, one.pointer, none.pointer, 0, 8);
+        expected.set(one.data, at);
       }
-      lab.kernels.gelu(dst.pointer, src.pointer, begin, begin + length);
-      assertSameBits(dst.data, expected, `${length} from ${begin}`);
-      lab.kernels.gelu(src.pointer, src.pointer, begin, begin + length);
-      assertSameBits(src.data.slice(begin), expected.slice(begin), `${length} from ${begin} in place`);
+      lab.kernels.gelu(dst.pointer, src.pointer, bias.pointer, begin, end);
+      assertSameBits(dst.data, expected, `${rows} rows from ${first}`);
+      lab.kernels.gelu(src.pointer, src.pointer, bias.pointer, begin, end);
+      assertSameBits(src.data.slice(begin), expected.slice(begin), `${rows} rows from ${first} in place`);
     }
   }
 });

@@ -1,4 +1,5 @@
 import { suite } from "uvu";
+import { blockElements } from "#dist/wasm/abi.js";
 import { patchify } from "../../reference/patchify.js";
 import { assertSameBits, randomF32 } from "../../support/elements.js";
 import { forEachVariant } from "../../support/kernels.js";
@@ -18,7 +19,7 @@ forEachVariant(test, "any patch and grid, whole and by tokens", (lab) => {
       ] as const) {
         lab.reset();
         const pixels = lab.atEnd(Float32Array, randomF32(3 * size * size, size));
-        const dst = lab.from(Float32Array, randomF32(3 * size * size, 7));
+        const dst = lab.from(Float32Array, randomF32(blockElements(tokens, 3 * patch * patch), 7));
         const expected = dst.data.slice();
         patchify(expected, pixels.data, size, patch, tokenBegin, tokenEnd);
         lab.kernels.patchify(dst.pointer, pixels.pointer, size, patch, tokenBegin, tokenEnd);

@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
+import { blockElements } from "#dist/wasm/abi.js";
+import { blocked, unblocked } from "../../reference/column-block.js";
 import { aligner } from "../../support/forward.js";
 import { modelConfig, ODD_TOWER } from "../../support/model-config.js";
 import { assertSameBits, random } from "../../support/numbers.js";
@@ -19,17 +21,19 @@ for (const [name, depth] of [
 ] as const) {
   test(name, async ({ teams }) => {
     const config = modelConfig({ ...ODD_TOWER, depth });
-    const features = random(config.tokens * config.width, 1, 3);
+    const { tokens, width, dim } = config;
+    const features = random(tokens * width, 1, 3);
+    const placed = blocked(features, tokens, width);
     const embeds = await onEvery(teams, async (team) => {
       const weights = placeWeights(team, config, 0);
-      const activations = { ...placeActivations(team, config), normed: team.put(features) };
+      const activations = { ...placeActivations(team, config), normed: team.put(placed) };
       const at = await team.call("project", config, weights, activations);
       assert.ok(
         at.every((address) => address === activations.embeds[(depth - 1) % 2]),
         "every worker knows where",
       );
-      assert.equal(team.f32(activations.normed, features.length), features, "the features stay");
-      return team.f32(at[0]!, config.tokens * config.dim);
+      assertSameBits(unblocked(team.f32(activations.normed, placed.length), tokens, width), features);
+      return unblocked(team.f32(at[0]!, blockElements(tokens, dim)), tokens, dim);
     });
     const found = difference(embeds, aligner(config, features), config.dim);
     assert.ok(isWithin(found), differenceText(found));

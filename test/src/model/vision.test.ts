@@ -2,6 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
+import { blockElements } from "#dist/wasm/abi.js";
+import { unblocked } from "../../reference/column-block.js";
 import { tower } from "../../support/forward.js";
 import { modelConfig, ODD_TOWER } from "../../support/model-config.js";
 import { assertSameBits, random } from "../../support/numbers.js";
@@ -27,7 +29,8 @@ async function encode(team: Team, taps: boolean, blocks = config.blocks): Promis
   const weights = placeWeights(team, config, blocks);
   const activations = { ...placeActivations(team, config), pixels: team.put(pixels) };
   const seen = await team.call("encode", config, weights, activations, taps);
-  return { features: team.f32(activations.normed, tokens * width), taps: seen };
+  const features = unblocked(team.f32(activations.normed, blockElements(tokens, width)), tokens, width);
+  return { features, taps: seen };
 }
 
 function check(stage: string, actual: Float32Array, exact: Float64Array | undefined): void {

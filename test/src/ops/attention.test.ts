@@ -1,7 +1,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { attention, attentionScratch, keyPanelElements, valuePanelElements } from "#dist/ops/attention.js";
-import { attentionScratchBytes, K_BLOCK, type Pointer } from "#dist/wasm/abi.js";
+import {
+  type AttentionShape,
+  attention,
+  attentionScratch,
+  keyElements,
+  queryElements,
+  valueElements,
+} from "#dist/ops/attention.js";
+import { attentionScratchBytes, blockElements, K_BLOCK, PANEL, type Pointer, roundUp } from "#dist/wasm/abi.js";
+import { unblocked } from "../../reference/column-block.js";
+import { finishHeads } from "../../reference/finish-heads.js";
 import { assertSameBits, assertWithin, random, U } from "../../support/numbers.js";
 import { SCRATCH_BYTES } from "../../support/op-programs.js";
 import { recordedCalls } from "../../support/recorded-calls.js";
@@ -11,17 +20,35 @@ const test = suite<Teams>("ops/attention");
 test.before(openTeams);
 test.after(closeTeams);
 
-type Shape = Parameters<typeof keyPanelElements>[0];
+type Shape = AttentionShape;
+
+/** q | k | v [tokens, 3 * heads * headWidth] as `linearHeads` leaves them, NaN in what no token or column fills. */
+function arranged(qkv: Float32Array, s: Shape): Record<"queries" | "keys" | "values", Float32Array<ArrayBuffer>> {
+  const columns = 3 * s.heads * s.headWidth;
+  const panels = Math.ceil(columns / PANEL);
+  const partial = new Float32Array(panels * s.tokens * PANEL);
+  for (let t = 0; t < s.tokens; t++) {
+    for (let c = 0; c < columns; c++) {
+      partial[(Math.floor(c / PANEL) * s.tokens + t) * PANEL + (c % PANEL)] = qkv[t * columns + c]!;
+    }
+  }
+  const queries = new Float32Array(queryElements(s));
+  const keys = new Float32Array(keyElements(s)).fill(Number.NaN);
+  const values = new Float32Array(valueElements(s)).fill(Number.NaN);
+  const none = new Float32Array(roundUp(columns, PANEL));
+  finishHeads(queries, keys, values, partial, none, s.tokens, s.heads, s.headWidth, 0, s.tokens, 0, panels);
+  return { queries, keys, values };
+}
 
 async function run(team: Team, qkv: Float32Array, s: Shape): Promise<Float32Array> {
   const width = s.heads * s.headWidth;
   assert.ok(attentionScratch(s) <= SCRATCH_BYTES);
-  const out = { at: team.take(s.tokens * width * 4), stride: width };
-  const from = { at: team.put(qkv), stride: 3 * width };
-  const keys = team.take(keyPanelElements(s) * 4);
-  const values = team.take(valuePanelElements(s) * 4);
-  await team.call("attention", out, from, keys, values, s);
-  return team.f32(out.at, s.tokens * width);
+  const { queries, keys, values } = arranged(qkv, s);
+  const inputs = { queries: team.put(queries), keys: team.put(keys), values: team.put(values) };
+  const elements = blockElements(s.tokens, width);
+  const out = { at: team.take(elements * 4), rows: s.tokens };
+  await team.call("attention", out, inputs, s);
+  return unblocked(team.f32(out.at, elements), s.tokens, width);
 }
 
 /**
@@ -97,24 +124,24 @@ test("a head's row depends on its own head alone", async ({ teams }) => {
   assert.not.equal(a, b);
 });
 
-test("workers share heads and blocks of rows, with a poll before each", () => {
+test("every head and block of rows is one task, with a poll before each", () => {
   const s = { tokens: 130, heads: 5, headWidth: 8 };
+  // No other worker is there to claim anything: each would do it all.
   for (const count of [1, 2, 3, 7]) {
-    const seen = new Uint8Array(s.heads * s.tokens);
     for (let index = 0; index < count; index++) {
-      const rows = { at: 0 as Pointer, stride: 120 };
-      const calls = recordedCalls(index, count, (x) =>
-        attention(x, rows, rows, 1024 as Pointer, 2048 as Pointer, s),
-      ).filter(({ kernel }) => kernel === "attention");
+      const seen = new Uint8Array(s.heads * s.tokens);
+      const out = { at: 0 as Pointer, rows: s.tokens };
+      const inputs = { queries: 0 as Pointer, keys: 1024 as Pointer, values: 2048 as Pointer };
+      const calls = recordedCalls(index, count, (x) => attention(x, out, inputs, s));
       calls.forEach(({ args, polls }, call) => {
-        const head = args[1]! / 4 / s.headWidth;
+        const head = args[1]! / 4 / s.headWidth / s.tokens;
         const [rowBegin = 0, rowEnd = 0] = args.slice(-3);
         for (let r = rowBegin; r < rowEnd; r++) seen[head * s.tokens + r]!++;
         assert.ok(attentionScratchBytes(rowEnd - rowBegin, s.tokens) <= attentionScratch(s));
         assert.ok(polls > call);
       });
+      assert.ok(seen.every((times) => times === 1));
     }
-    assert.ok(seen.every((times) => times === 1));
   }
 });
 

@@ -1,5 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { blockElements } from "#dist/wasm/abi.js";
+import { unblocked } from "../../reference/column-block.js";
 import { closeTeams, onEvery, openTeams, type Teams } from "../../support/teams.js";
 
 const test = suite<Teams>("ops/patchify");
@@ -18,9 +20,10 @@ test("token y * grid + x holds its patch in the order of an OIHW weight", async 
     const grid = size / patch;
     const pixels = Float32Array.from({ length: 3 * size * size }, (_, i) => i);
     const actual = await onEvery(teams, async (team) => {
-      const dst = team.take(pixels.byteLength);
+      const columns = 3 * patch * patch;
+      const dst = team.take(blockElements(grid * grid, columns) * 4);
       await team.call("patchify", dst, team.put(pixels), size, patch);
-      return team.f32(dst, pixels.length);
+      return unblocked(team.f32(dst, blockElements(grid * grid, columns)), grid * grid, columns);
     });
     const expected: number[] = [];
     for (let token = 0; token < grid * grid; token++) {

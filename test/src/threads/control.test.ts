@@ -28,7 +28,8 @@ test("a reset keeps the generation: a late worker must not find the one it read"
   control[WORD.claimed] = 9;
   stopProgram(control, STOP.failed);
   resetControl(control);
-  assert.equal([...control.subarray(0, 4)], [0, 1, STOP.run, 0]);
+  assert.equal([...control.subarray(0, 3)], [0, 1, STOP.run]);
+  assert.is(control[WORD.claimed], 0);
 });
 
 test("the generation wraps around", () => {
@@ -38,9 +39,9 @@ test("the generation wraps around", () => {
   assert.is(control[WORD.generation], -(2 ** 31));
 });
 
-test("the words fit the block, one cache line, and are the barrier's", () => {
-  assert.equal(WORD, { arrived: 0, generation: 1, stop: 2, claimed: 3 });
-  assert.is(CONTROL_BYTES, 64);
+test("the words fit the block, are the barrier's, and claims have a cache line of their own", () => {
+  assert.equal(WORD, { arrived: 0, generation: 1, stop: 2, claimed: 16 });
+  assert.is(CONTROL_BYTES, 128);
   assert.is(STOP.run, 0);
 });
 

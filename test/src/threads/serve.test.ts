@@ -1,9 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { JanusError } from "#dist/errors.js";
+import { CONTROL_BYTES } from "#dist/threads/control.js";
 import type { FromWorker, ToWorker } from "#dist/threads/protocol.js";
 import { serve } from "#dist/threads/serve.js";
-import { Stopped } from "#dist/threads/team.js";
+import { Stopped, Team } from "#dist/threads/team.js";
 
 const test = suite("threads/serve");
 
@@ -12,11 +13,30 @@ interface Posted {
   readonly transfer: readonly ArrayBuffer[];
 }
 
+interface Context {
+  readonly team: Team;
+  readonly name: string;
+}
+
+let begun = 0;
+
+/** A team that notes when a program begins. */
+class NotedTeam extends Team {
+  override begin(): void {
+    begun++;
+    super.begin();
+  }
+}
+
+function context(name: string): Context {
+  return { team: new NotedTeam(0, 1, new Int32Array(CONTROL_BYTES / 4), () => 0), name };
+}
+
 /** A worker without a thread: what is sent to it, and what it posts. */
-function worker(programs: Parameters<typeof serve<string>>[2], start = (setup: string) => setup) {
+function worker(programs: Parameters<typeof serve<Context>>[2], start = (setup: string) => context(setup)) {
   const posted: Posted[] = [];
   let listener: ((message: ToWorker) => void) | undefined;
-  serve<string>(
+  serve<Context>(
     {
       post: (message, transfer) => posted.push({ message, transfer }),
       onMessage: (given) => {
@@ -43,15 +63,16 @@ test("a start message makes the context that programs are given, with input and 
   const { started, run } = worker(
     {
       note: (context, input, own) => {
-        given.push(context, input, own);
+        given.push(context.name, begun, input, own);
         return undefined;
       },
     },
-    ((setup: string, index: number, count: number) => `${setup} ${index} of ${count}`) as never,
+    ((setup: string, index: number, count: number) => context(`${setup} ${index} of ${count}`)) as never,
   );
   assert.equal((await started())?.message, { kind: "ready" });
   assert.equal((await run("note"))?.message, { kind: "done", output: undefined });
-  assert.equal(given, ["setup 1 of 2", 4, 5]);
+  await run("note");
+  assert.equal(given, ["setup 1 of 2", 1, 4, 5, "setup 1 of 2", 2, 4, 5], "the team begins before each program");
 });
 
 test("a reply, also a promised one, is posted with the buffers that change hands", async () => {

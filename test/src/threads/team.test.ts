@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CONTROL_BYTES, STOP, WORD } from "#dist/threads/control.js";
+import { CONTROL_BYTES, resetControl, STOP, WORD } from "#dist/threads/control.js";
 import { Stopped, Team } from "#dist/threads/team.js";
 
 const test = suite("threads/team");
@@ -82,28 +82,49 @@ test("a poll leaves the program for any reason, and only then", () => {
   }
 });
 
-test("every item is claimed once, by whoever asks next", () => {
-  for (const count of [1, 2, 3]) {
+/** Runs `each` on every team, one inside a task of another: as if the later ones came while the first was at work. */
+function nested(teams: readonly Team[], total: number, seen: number[]): void {
+  const [team, ...others] = teams;
+  let entered = false;
+  team?.each(total, (index) => {
+    seen.push(index);
+    if (entered) return;
+    entered = true;
+    nested(others, total, seen);
+  });
+  if (!entered) nested(others, total, seen);
+}
+
+test("every task is run once, by whoever is free, call after call", () => {
+  for (const count of [1, 2, 3, 7]) {
     const words = control();
-    const claims = Array.from({ length: count }, (_, index) => new Team(index, count, words, () => 0).claims(20));
-    const seen: number[] = [];
-    // The first asks three times as often as the others.
-    for (let turn = 0, left = count; left > 0; turn++) {
-      const asking = claims[turn % 4 < 3 ? 0 : 1 + (turn % Math.max(1, count - 1))] ?? claims[0]!;
-      const { value, done } = asking.next();
-      if (!done) seen.push(value);
-      else if (claims.every((claim) => claim.next().done)) left = 0;
+    const teams = Array.from({ length: count }, (_, index) => new Team(index, count, words, () => 0));
+    for (const total of [20, 0, 1, 5, 5, 100]) {
+      const seen: number[] = [];
+      nested(total % 2 === 0 ? teams : [...teams].reverse(), total, seen);
+      const all = Array.from({ length: total }, (_, index) => index);
+      assert.equal(
+        seen.sort((a, b) => a - b),
+        all,
+        `${total} tasks, ${count} workers`,
+      );
     }
-    assert.equal(
-      seen,
-      Array.from({ length: 20 }, (_, item) => item),
-    );
   }
 });
 
-test("who is alone claims everything, in every program", () => {
-  const team = new Team(0, 1, control(), () => 0);
-  for (const total of [0, 1, 5, 5]) assert.is([...team.claims(total)].length, total);
+test("tasks begin at 0 in the next program, also after one that was left in the middle", () => {
+  const words = control();
+  const teams = [0, 1].map((index) => new Team(index, 2, words, () => 0));
+  assert.throws(() =>
+    teams[0]!.each(5, (index) => {
+      if (index === 3) throw new Stopped();
+    }),
+  );
+  resetControl(words);
+  for (const team of teams) team.begin();
+  const seen: number[] = [];
+  nested(teams, 4, seen);
+  assert.equal(seen, [0, 1, 2, 3]);
 });
 
 test.run();

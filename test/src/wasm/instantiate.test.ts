@@ -8,19 +8,19 @@ const test = suite("instantiateKernels");
 
 /** The exports of the ABI and their numbers of parameters. */
 const EXPORTS: Record<string, number> = {
-  add: 5,
-  attention: 13,
+  attention: 12,
   barrier: 2,
   copyRows: 7,
   countNonFinite: 4,
   exp: 4,
   fillRgb: 6,
+  finish: 13,
+  finishHeads: 12,
   gather: 7,
-  gelu: 4,
-  gemm: 18,
-  layernorm: 8,
+  gelu: 5,
+  layernorm: 9,
+  multiply: 13,
   normalise: 6,
-  packColumns: 7,
   packPanels: 8,
   patchify: 6,
   probeDot8: 0,
@@ -44,11 +44,16 @@ for (const variant of requiredVariants()) {
   test(`two instances over one memory share every byte [${variant}]`, () => {
     const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: isThreaded(variant) });
     const [one, two] = [instantiateKernels(module, memory), instantiateKernels(module, memory)];
-    const floats = new Float32Array(memory.buffer, 65536, 3).fill(1.5);
-    const pointer = 65536 as Parameters<typeof one.add>[0];
-    one.add(pointer, pointer, pointer, 0, 2);
-    two.add(pointer, pointer, pointer, 1, 3);
-    assert.equal([...floats], [3, 6, 3]);
+    const floats = new Float32Array(memory.buffer, 65536, 16);
+    const pointer = 65536 as Parameters<typeof one.exp>[0];
+    one.exp(pointer, pointer, 0, 8);
+    floats.subarray(8).fill(Number.NEGATIVE_INFINITY);
+    two.exp(pointer, pointer, 8, 12);
+    const [ones, zeros, untouched] = [8, 4, 4];
+    assert.equal(
+      [...floats],
+      [...Array(ones).fill(1), ...Array(zeros).fill(0), ...Array(untouched).fill(Number.NEGATIVE_INFINITY)],
+    );
   });
 
   test(`refuses a memory of the other kind [${variant}]`, () => {
