@@ -1,6 +1,6 @@
 /**
- * The suites of the kernels that run on tiles, once more on optimised code from the first call on and with the flags that make this engine faster: V8's
- * revectorizer rewrites exactly this code, and Node 20 runs the relaxed variants with a flag alone.
+ * The suites of the kernels that run on tiles, or store neighbours side by side, once more on optimised code from the first call on and with the flags that make
+ * this engine faster: V8's revectorizer rewrites exactly this code, and Node 20 runs the relaxed variants with a flag alone.
  */
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
@@ -12,7 +12,7 @@ const test = suite("tiles, optimised");
 
 const FLAGS = ["--no-liftoff", ...offeredFlags().map((flag) => flag.name)];
 
-for (const kernel of ["gemm", "attention"]) {
+for (const kernel of ["multiply", "attention", "finish", "finish-heads", "gelu", "exp", "layernorm"]) {
   test(`${kernel}, ${FLAGS.join(" ")}`, () => {
     const child = spawnSync(process.execPath, [...FLAGS, `${ROOT}build/test/assembly/kernels/${kernel}.test.js`], {
       encoding: "utf8",

@@ -435,7 +435,7 @@ function inProcess(body: string): { status: number | null; stdout: string; stder
     const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
     const module = new WebAssembly.Module(readFileSync("${ROOT}dist/wasm/simd-threads.wasm"));
     const startWorker = () => startComputeWorker(new URL("${program.href}"));
-    const control = new Int32Array(memory.buffer, ${ARENA_BASE}, 16);
+    const control = new Int32Array(memory.buffer, ${ARENA_BASE}, ${CONTROL_BYTES / 4});
     const pool = await Pool.start({ count: 2, startWorker, control, setup: { module, memory }, grace: 100 });
     ${body}`;
   const args = ["--unhandled-rejections=strict", "--input-type=module", "--eval", source];
