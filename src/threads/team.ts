@@ -40,9 +40,10 @@ export class Team {
     if (Atomics.load(this.#control, WORD.stop) !== STOP.run) throw new Stopped();
   }
 
-  /** Called before a program, after `resetControl`. */
+  /** Called before a program, after `resetControl`: which a worker alone may not share, so it sets its own counter back. */
   begin(): void {
     this.#claimed = 0;
+    if (this.count === 1) Atomics.store(this.#control, WORD.claimed, 0);
   }
 
   /**

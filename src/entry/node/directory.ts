@@ -24,6 +24,12 @@ export function directorySource(
   return new Directory(path);
 }
 
+/**
+ * Directories with open files. A model that is dropped without being disposed of must not take its file handles to the garbage collector: Node closes
+ * those with a warning, and means to make it an error.
+ */
+const OPEN = new Set<Directory>();
+
 class Directory implements WeightSource {
   readonly label: string;
   readonly #files = new Map<string, Promise<OpenFile | undefined>>();
@@ -53,6 +59,7 @@ class Directory implements WeightSource {
 
   async close(): Promise<void> {
     this.#closed = true;
+    OPEN.delete(this);
     const files = await Promise.allSettled(this.#files.values());
     this.#files.clear();
     for (const file of files) if (file.status === "fulfilled") await file.value?.handle.close();
@@ -64,6 +71,7 @@ class Directory implements WeightSource {
       throw new JanusError("E_DISPOSED", `reading ${quote(path)}: expected an open source, got a closed one`);
     const known = this.#files.get(path);
     if (known !== undefined) return known;
+    OPEN.add(this);
     const opening = openRegular(this.label, path);
     this.#files.set(path, opening);
     const file = await opening.catch((error: unknown) => {
