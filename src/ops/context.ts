@@ -7,7 +7,7 @@ export interface OpContext {
   readonly kernels: Kernels;
   readonly memory: WebAssembly.Memory;
   readonly team: Team;
-  /** This worker's scratch, `scratchBytes` of ops/scratch.ts long. */
+  /** This worker's scratch, `scratchBytes` of the plan long. */
   readonly scratch: Pointer;
 }
 
