@@ -48,10 +48,10 @@ export class Team {
 
   /**
    * Runs the tasks 0 … total - 1, each on one worker, whichever is free: a worker that is slower, or interrupted, does fewer. Every worker of the
-   * program must call it with the same total, and wait at the barrier before what the tasks wrote is used.
+   * program must call it with the same total, and wait at the barrier before what the tasks wrote is used and before the next call.
    *
    * Tasks are claimed from one counter that is never set back between calls: each worker's last claim, the one that finds nothing left,
-   * is counted too, so all know where the next call begins.
+   * is counted too, so all know where the next call begins. A worker that began it while another has that claim still to make would take it away.
    */
   each(total: number, task: (index: number) => void): void {
     for (;;) {

@@ -14,6 +14,8 @@ export interface Fault {
   readonly index: number;
 }
 
+const SLOW_MS = 20;
+
 interface Context {
   readonly team: Team;
   readonly kernels: Kernels;
@@ -32,6 +34,12 @@ function start(setup: PoolSetup, index: number, count: number): Context {
   const control = new Int32Array(memory.buffer, ARENA_BASE, CONTROL_BYTES / 4);
   const team = new Team(index, count, control, () => kernels.barrier(ARENA_BASE as Pointer, count));
   return { team, kernels, words: new Int32Array(memory.buffer, WORDS_AT, 16) };
+}
+
+/** Calls of `each` one after another, with a barrier between: their totals, and the worker that sleeps in each of its tasks. */
+export interface Claims {
+  readonly totals: readonly number[];
+  readonly slow?: number;
 }
 
 /** Everyone else waits at the barrier for the worker that misbehaves. */
@@ -59,6 +67,24 @@ const programs = {
   meet: (x: Context, times: number): Reply => {
     for (let time = 0; time < times; time++) x.team.barrier();
     return { output: times };
+  },
+  /** The tasks that this worker got, of each call. */
+  claim: (x: Context, { totals, slow }: Claims): Reply => {
+    const output = totals.map((total) => {
+      const own: number[] = [];
+      x.team.each(total, (index) => {
+        own.push(index);
+        if (x.team.index === slow) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SLOW_MS);
+      });
+      x.team.barrier();
+      return own;
+    });
+    return { output };
+  },
+  /** Takes tasks until it is stopped. */
+  claimOn: (x: Context): undefined => {
+    Atomics.add(x.words, WORDS.entered, 1);
+    x.team.each(2 ** 30, () => x.team.poll());
   },
   /** Enters, counts who is inside at the first moment all could be, leaves: more than `count` would be two programs at once. */
   visit: (x: Context): Reply => {

@@ -426,6 +426,48 @@ test("what a worker says after the pool was lost is of no consequence", async ()
   assert.is(((await rejection(pool.run("any", 1))) as JanusError).code, "E_INTERNAL", "the first loss stays");
 });
 
+/** Every task of every call was some worker's, once. */
+function checkClaims(outputs: readonly unknown[], totals: readonly number[]): void {
+  totals.forEach((total, call) => {
+    const taken = outputs.flatMap((own) => (own as number[][])[call]!);
+    assert.equal(
+      taken.sort((a, b) => a - b),
+      Array.from({ length: total }, (_, index) => index),
+      `call ${call} of ${total} tasks`,
+    );
+  });
+}
+
+for (const count of [1, 2, 3, 4, 5]) {
+  test(`each task is one worker's, call after call and program after program, ${count} workers`, () =>
+    withPool(count, async ({ run }) => {
+      const totals = [7, 0, 1, 0, 0, 500, 3, 64, 2];
+      for (let time = 0; time < 20; time++) checkClaims(await run("claim", { totals }), totals);
+    }));
+
+  test(`tasks begin at 0 again after an abort in the middle of them, ${count} workers`, () =>
+    withPool(count, async ({ words, run }) => {
+      for (let time = 0; time < 5; time++) {
+        Atomics.store(words, WORDS.entered, 0);
+        const controller = new AbortController();
+        const reason = new Error("enough");
+        const work = rejection(run("claimOn", undefined, { signal: controller.signal }));
+        await until(() => Atomics.load(words, WORDS.entered) === count, "all are inside");
+        controller.abort(reason);
+        assert.is(await work, reason);
+        checkClaims(await run("claim", { totals: [9, 4] }), [9, 4]);
+      }
+    }));
+}
+
+test("a slow worker does fewer tasks, the others do what it leaves", () =>
+  withPool(3, async ({ run }) => {
+    const totals = [30, 30];
+    const outputs = (await run("claim", { totals, slow: 1 })) as number[][][];
+    checkClaims(outputs, totals);
+    for (const own of outputs[1]!) assert.ok(own.length < 10, `${own.length} of 30, its even share`);
+  }));
+
 /** Runs a module in a process of its own; `pool` and `run` are there. */
 function inProcess(body: string): { status: number | null; stdout: string; stderr: string } {
   const source = `
