@@ -29,8 +29,8 @@ export const SCRATCH_BYTES = 1 << 20;
 /** Room that `pack` has for a slice in f32, of each of three workers. */
 export const WIDENED_BYTES = 1 << 19;
 
-/** First byte after the control block and the scratch of three workers. */
-export const FREE = ARENA_BASE + CONTROL_BYTES + 3 * SCRATCH_BYTES;
+/** First byte after the control block and the scratch of five workers. */
+export const FREE = ARENA_BASE + CONTROL_BYTES + 5 * SCRATCH_BYTES;
 
 export interface OpSetup {
   readonly module: WebAssembly.Module;

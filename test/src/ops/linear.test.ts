@@ -23,7 +23,7 @@ import { finishHeads } from "../../reference/finish-heads.js";
 import { assertSameBits, assertWithin, gelu, random, U } from "../../support/numbers.js";
 import { recordedCalls } from "../../support/recorded-calls.js";
 import { STORAGES, type Stored, stored } from "../../support/stored.js";
-import { closeTeams, onEvery, openTeams, type Team, type Teams } from "../../support/teams.js";
+import { closeTeams, onEvery, openTeams, Team, type Teams } from "../../support/teams.js";
 
 const test = suite<Teams>("ops/linear");
 test.before(openTeams);
@@ -154,6 +154,18 @@ for (const [name, storage] of STORAGES) {
     }
   });
 }
+
+test("tasks of rows and of columns among more workers than cores: the same bytes", async ({ teams }) => {
+  const five = await Team.of(5);
+  try {
+    for (const storage of [STORAGE.f32, STORAGE.bf16]) {
+      const c = prepare(301, 300, K_BLOCK + 30, storage, EPILOGUE.residual, "out");
+      check(c, await onEvery([...teams, five], (team) => run(team, c)));
+    }
+  } finally {
+    await five.dispose();
+  }
+});
 
 test("the residual may be the output, and gives what another buffer gives", async ({ teams }) => {
   const bytes = (residual: Case["residual"]): Promise<Float32Array> => {
