@@ -6,7 +6,7 @@
  *   a        f32 [rows, k] in column blocks of `rows` rows (`tiles/column-block.ts`)
  *   panels   w [columns, k] of the given storage, 8 columns side by side: (k, n) at (n / 8) * 8 * k_total + k * 8 + n % 8
  *   scratch  WIDENED_BYTES
- *   kBegin   a multiple of K_BLOCK
+ *   kBegin   a multiple of K_BLOCK, below k
  *   tile     code of `tiles/family.ts`
  *
  * Called for every block of k in order, `partial` is a Wᵀ; `finish` and `finishHeads` take it from there. One block for all panels, then the next: the

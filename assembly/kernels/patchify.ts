@@ -2,7 +2,8 @@
  * dst [tokens, 3 * patch²] from pixels f32 [3, size, size], tokens [tokenBegin, tokenEnd): the rows that a convolution of kernel and
  * stride `patch` multiplies with its weight [out, 3 * patch²].
  *
- *   dst  f32, in column blocks of (size / patch)² rows (`tiles/column-block.ts`)
+ *   dst    f32, in column blocks of (size / patch)² rows (`tiles/column-block.ts`)
+ *   patch  at most COLUMN_BLOCK
  *
  * Token t = y * (size / patch) + x is the patch at (y, x); column c * patch² + ky * patch + kx is its channel, row and column, the order of a
  * PyTorch convolution weight. Bytes are copied. `dst` must not overlap `pixels`.

@@ -34,9 +34,20 @@ interface Case {
 
 /**
  * The queries of `rows` of the tokens; NaN in the scratch and in the padded columns of keys and values. The head begins at `column` of an output with as
- * many columns after it.
+ * many columns after it; `last` ends where the memory does.
  */
-function prepare(lab: Lab, tile: Tile, rows: number, tokens: number, headWidth: number, spread = 1, column = 0): Case {
+function prepare(
+  lab: Lab,
+  tile: Tile,
+  rows: number,
+  tokens: number,
+  headWidth: number,
+  spread = 1,
+  column = 0,
+  last: "q" | "keyPanels" | "valuePanels" = "q",
+): Case {
+  const put = (name: typeof last, data: Float32Array): Buffer<Float32Array> =>
+    name === last ? lab.atEnd(Float32Array, data) : lab.from(Float32Array, data);
   const seed = rows * 7 + tokens * 31 + headWidth;
   const keys = randomF32(tokens * headWidth, seed, spread);
   const values = randomF32(tokens * headWidth, seed + 1);
@@ -58,9 +69,9 @@ function prepare(lab: Lab, tile: Tile, rows: number, tokens: number, headWidth: 
     keys,
     values,
     out: lab.from(Float32Array, randomF32(blockElements(tokens, 2 * column + headWidth), seed + 2)),
-    q: lab.atEnd(Float32Array, randomF32(rows * headWidth, seed + 3, spread)),
-    keyPanels: lab.from(Float32Array, keyPanels),
-    valuePanels: lab.from(Float32Array, valuePanels),
+    q: put("q", randomF32(rows * headWidth, seed + 3, spread)),
+    keyPanels: put("keyPanels", keyPanels),
+    valuePanels: put("valuePanels", valuePanels),
     scratch: lab.scratch(attentionScratchBytes(rows, tokens)),
   };
 }
@@ -200,6 +211,33 @@ forEachTile(test, "scores far apart: the largest takes all, nothing overflows", 
   const c = prepare(lab, tile, 6, 21, 16, 60);
   check(lab, c);
   assert.ok(outputs(c).every((x) => Math.abs(x) <= 1));
+});
+
+forEachTile(test, "the maximum is found wherever it stands: without it exp would overflow", (lab, tile) => {
+  for (const tokens of [1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 33]) {
+    for (let largest = 0; largest < tokens; largest++) {
+      lab.reset();
+      const c = prepare(lab, tile, 1, tokens, 4);
+      c.q.data.fill(10);
+      for (let i = 0; i < 4; i++) {
+        c.keys[largest * 4 + i] = 10;
+        c.keyPanels.data[panelIndex(largest, i, 4)] = 10;
+      }
+      check(lab, c);
+      assertSameBits(outputs(c), c.values.slice(largest * 4, (largest + 1) * 4), `${largest} of ${tokens}`);
+    }
+  }
+});
+
+forEachTile(test, "reads nothing beyond keys and values", (lab, tile) => {
+  for (const tokens of [1, 4, 9, 16]) {
+    for (const headWidth of [3, 8, 20]) {
+      for (const which of ["keyPanels", "valuePanels"] as const) {
+        lab.reset();
+        check(lab, prepare(lab, tile, 1, tokens, headWidth, 1, 0, which));
+      }
+    }
+  }
 });
 
 forEachTile(test, "any split of the rows gives the same bytes; other rows untouched", (lab, tile) => {

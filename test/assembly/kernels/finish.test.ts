@@ -33,7 +33,7 @@ function prepare(lab: Lab, rows: number, columns: number, range: Partial<Case> =
     out: lab.from(Float32Array, randomF32(blockElements(rows, columns), seed + 1)),
     sums: randomF32(partial, seed + 2, 3),
     bias: lab.from(Float32Array, randomF32(roundUp(columns, PANEL), seed + 3).fill(Number.NaN, columns)),
-    residual: lab.from(Float32Array, randomF32(rows * columns, seed + 4)),
+    residual: lab.atEnd(Float32Array, randomF32(rows * columns, seed + 4)),
   };
 }
 
@@ -101,7 +101,8 @@ forEachVariant(test, "gelu: the gelu kernel on sum and bias", (lab) => {
     for (const columns of COLUMNS) {
       lab.reset();
       const c = prepare(lab, rows, columns);
-      const expected = c.out.data.slice();
+      const before = c.out.data.slice();
+      const expected = before.slice();
       const plain = lab.from(Float32Array, c.sums);
       for (let panel = 0; panel < c.panelEnd; panel++) {
         const bias = lab.from(Float32Array, c.bias.data.subarray(panel * PANEL, (panel + 1) * PANEL));
@@ -115,6 +116,15 @@ forEachVariant(test, "gelu: the gelu kernel on sum and bias", (lab) => {
       }
       run(lab, c, EPILOGUE.gelu);
       assertSameBits(c.out.data, expected, `${rows} x ${columns}`);
+
+      // One row and one panel alone: the same bytes, and no others.
+      const [r, panel] = [rows - 1, c.panelEnd - 1];
+      c.out.data.set(before);
+      const at = (panel * rows + r) * PANEL;
+      const sums = c.sums.slice(at, at + PANEL);
+      run(lab, { ...c, sums, rowBegin: r, rowEnd: rows, panelBegin: panel }, EPILOGUE.gelu);
+      for (let n = panel * PANEL; n < columns; n++) before[blockIndex(rows, r, n)] = expected[blockIndex(rows, r, n)]!;
+      assertSameBits(c.out.data, before, `row ${r}, panel ${panel} of ${rows} x ${columns}`);
     }
   }
 });
@@ -132,10 +142,13 @@ forEachVariant(test, "ranges of rows and panels touch their part only", (lab) =>
       [5, 5],
       [36, 38],
     ] as const) {
+      const range = { rowBegin, rowEnd, panelBegin, panelEnd };
       for (const epilogue of [EPILOGUE.none, EPILOGUE.residual]) {
         lab.reset();
-        check(lab, prepare(lab, 11, 300, { rowBegin, rowEnd, panelBegin, panelEnd }), epilogue);
+        check(lab, prepare(lab, 11, 300, range), epilogue);
       }
+      lab.reset();
+      check(lab, prepare(lab, 11, 300, range), EPILOGUE.residual, true);
     }
   }
 });

@@ -84,6 +84,28 @@ forEachVariant(test, "every width, against double precision, nothing beyond it w
   }
 });
 
+forEachVariant(test, "reads nothing beyond scale and shift", (lab) => {
+  for (const width of [1, 3, 7, 10, 257]) {
+    for (const which of ["gamma", "beta"] as const) {
+      lab.reset();
+      const plain = randomF32(2 * width, width);
+      const c: Case = {
+        src: lab.from(Float32Array, blocked(plain, 2, width)),
+        plain,
+        gamma: lab.from(Float32Array, randomF32(width, 2, 2)),
+        beta: lab.from(Float32Array, randomF32(width, 3)),
+        width,
+        rows: 2,
+      };
+      const dst = lab.from(Float32Array, blocked([], 2, width).fill(0));
+      const exact = new Float64Array(2 * width);
+      layernorm(exact, plain, c.gamma.data, c.beta.data, width, EPS, 0, 2);
+      run(lab, { ...c, [which]: lab.atEnd(Float32Array, c[which].data) }, dst);
+      assertWithin(unblocked(dst.data, 2, width), exact, bound(c, exact), `width ${width}, ${which}`);
+    }
+  }
+});
+
 forEachVariant(test, "any split of the rows gives the same bytes; other rows untouched", (lab) => {
   for (const width of [37, 300]) {
     lab.reset();

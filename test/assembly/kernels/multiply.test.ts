@@ -118,7 +118,10 @@ function reference(lab: Lab, c: Case, range: Range): Float32Array {
   return sums;
 }
 
+/** The sums against the reference; beyond those of the range, `partial` keeps what it had. */
 function check(lab: Lab, c: Case, range = whole(c)): void {
+  c.partial.data.fill(Number.NaN);
+  const before = c.partial.data.slice();
   run(lab, c, range);
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
   const height = Math.max(0, rowEnd - rowBegin);
@@ -128,6 +131,8 @@ function check(lab: Lab, c: Case, range = whole(c)): void {
   };
   const what = `${c.rows} x ${c.columns} x ${c.k}, storage ${c.storage}`;
   assertSameBits(c.partial.data.filter(own), reference(lab, c, range).filter(own), what);
+  const end = (panelEnd - panelBegin) * height * PANEL;
+  assertSameBits(c.partial.data.slice(end), before.slice(end), `${what}, beyond the range`);
 }
 
 const SHORT = [1, 2, 3, 4, 5, 8, 9];
@@ -248,10 +253,26 @@ forEachTile(test, "subnormal products are kept, infinities and NaN stay in their
 
 forEachTile(test, "reads nothing beyond a", (lab, tile) => {
   for (const rows of [1, 5, 6, 7]) {
-    lab.reset();
-    const c = prepare(lab, tile, rows, 8, 33);
-    const a = lab.atEnd(Float32Array, c.a.data.slice(0, (rows - 1) * 256 + c.k));
-    check(lab, { ...c, a });
+    for (const k of [1, 33, K_BLOCK + 2]) {
+      lab.reset();
+      const c = prepare(lab, tile, rows, 8, k);
+      const end = blockIndex(rows, rows - 1, k - 1) + 1;
+      check(lab, { ...c, a: lab.atEnd(Float32Array, c.a.data.slice(0, end)) });
+    }
+  }
+});
+
+forEachTile(test, "reads nothing beyond the panels", (lab, tile) => {
+  for (const storage of [STORAGE.f32, STORAGE.bf16, STORAGE.f16]) {
+    for (const columns of [8, 24]) {
+      for (const k of [1, 2, 5, K_BLOCK + 3]) {
+        lab.reset();
+        const c = prepare(lab, tile, 7, columns, k, storage);
+        const bits = c.panels.data.slice();
+        const panels = bits instanceof Uint32Array ? lab.atEnd(Uint32Array, bits) : lab.atEnd(Uint16Array, bits);
+        check(lab, { ...c, panels });
+      }
+    }
   }
 });
 

@@ -7,8 +7,8 @@ import { forEachVariant } from "../../support/kernels.js";
 const test = suite("patchify");
 
 forEachVariant(test, "any patch and grid, whole and by tokens", (lab) => {
-  for (const patch of [1, 2, 3, 4, 5, 7, 8, 14, 16]) {
-    for (const grid of [1, 2, 3]) {
+  for (const patch of [1, 2, 3, 4, 5, 7, 8, 14, 16, 100, 256]) {
+    for (const grid of patch > 16 ? [1, 2] : [1, 2, 3]) {
       const size = patch * grid;
       const tokens = grid * grid;
       for (const [tokenBegin, tokenEnd] of [
