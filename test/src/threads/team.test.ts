@@ -128,4 +128,18 @@ test("tasks begin at 0 in the next program, also after one that was left in the 
   assert.equal(seen, [0, 1, 2, 3]);
 });
 
+test("a worker alone sets the counter back itself; one of several leaves it to the caller", () => {
+  const words = control();
+  const alone = new Team(0, 1, words, () => 0);
+  for (let program = 0; program < 3; program++) {
+    alone.begin();
+    const seen: number[] = [];
+    for (const total of [3, 0, 2]) alone.each(total, (index) => seen.push(index));
+    assert.equal(seen, [0, 1, 2, 0, 1]);
+  }
+  words[WORD.claimed] = 5;
+  new Team(1, 2, words, () => 0).begin();
+  assert.is(words[WORD.claimed], 5, "another may be at work already");
+});
+
 test.run();
