@@ -75,89 +75,21 @@ export function expVectors(dst: usize, src: usize, count: usize, shift: f32): vo
   const smallest = kept(SMALLEST, zero);
   const end = src + (count << 4);
   for (; src + 64 <= end; src += 64, dst += 64) {
-    const a = Exp.lanes(
-      f32x4.sub(v128.load(src, 0), shifts),
-      log2E,
-      whole,
-      lower,
-      upper,
-      q4,
-      q3,
-      q2,
-      q1,
-      q0,
-      one,
-      exponentBias,
-      smallest,
-    );
-    const b = Exp.lanes(
-      f32x4.sub(v128.load(src, 16), shifts),
-      log2E,
-      whole,
-      lower,
-      upper,
-      q4,
-      q3,
-      q2,
-      q1,
-      q0,
-      one,
-      exponentBias,
-      smallest,
-    );
-    const c = Exp.lanes(
-      f32x4.sub(v128.load(src, 32), shifts),
-      log2E,
-      whole,
-      lower,
-      upper,
-      q4,
-      q3,
-      q2,
-      q1,
-      q0,
-      one,
-      exponentBias,
-      smallest,
-    );
-    const d = Exp.lanes(
-      f32x4.sub(v128.load(src, 48), shifts),
-      log2E,
-      whole,
-      lower,
-      upper,
-      q4,
-      q3,
-      q2,
-      q1,
-      q0,
-      one,
-      exponentBias,
-      smallest,
-    );
-    v128.store(dst, a, 0);
-    v128.store(dst, b, 16);
-    v128.store(dst, c, 32);
-    v128.store(dst, d, 48);
+    const a = f32x4.sub(v128.load(src), shifts);
+    const b = f32x4.sub(v128.load(src, 16), shifts);
+    const c = f32x4.sub(v128.load(src, 32), shifts);
+    const d = f32x4.sub(v128.load(src, 48), shifts);
+    const expA = Exp.lanes(a, log2E, whole, lower, upper, q4, q3, q2, q1, q0, one, exponentBias, smallest);
+    const expB = Exp.lanes(b, log2E, whole, lower, upper, q4, q3, q2, q1, q0, one, exponentBias, smallest);
+    const expC = Exp.lanes(c, log2E, whole, lower, upper, q4, q3, q2, q1, q0, one, exponentBias, smallest);
+    const expD = Exp.lanes(d, log2E, whole, lower, upper, q4, q3, q2, q1, q0, one, exponentBias, smallest);
+    v128.store(dst, expA);
+    v128.store(dst, expB, 16);
+    v128.store(dst, expC, 32);
+    v128.store(dst, expD, 48);
   }
   for (; src < end; src += 16, dst += 16) {
-    v128.store(
-      dst,
-      Exp.lanes(
-        f32x4.sub(v128.load(src), shifts),
-        log2E,
-        whole,
-        lower,
-        upper,
-        q4,
-        q3,
-        q2,
-        q1,
-        q0,
-        one,
-        exponentBias,
-        smallest,
-      ),
-    );
+    const x = f32x4.sub(v128.load(src), shifts);
+    v128.store(dst, Exp.lanes(x, log2E, whole, lower, upper, q4, q3, q2, q1, q0, one, exponentBias, smallest));
   }
 }
