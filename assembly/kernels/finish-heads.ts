@@ -5,13 +5,14 @@
  *   queries  f32 [heads, tokens, headWidth]
  *   keys     f32 [heads, panels of a head's keys]: 8 tokens side by side, (t, i) at (t / 8) * 8 * headWidth + i * 8 + t % 8
  *   values   f32 [heads, panels of a head's values]: 8 columns side by side, (t, n) at (n / 8) * 8 * tokens + t * 8 + n % 8
- *   partial  f32 [panelEnd - panelBegin, rowEnd - rowBegin, 8], what `multiply` leaves of the 3 * heads * headWidth columns
+ *   partial  f32 [panelEnd - panelBegin, rowEnd - rowBegin, 8], what `multiply` leaves of the 3 * heads * headWidth columns; may be overwritten
  *   bias     f32 [columns rounded up to 8]
  *
  * A head's keys take tokens rounded up to 8 times headWidth elements, its values headWidth rounded up to 8 times tokens: what the last panel of
  * either has beyond that is left as it is. Where a head is a multiple of 8 wide, a panel is one head's and goes as vectors; else element by element.
  */
 import { transpose4x4 } from "../simd/transpose";
+import { addBias } from "../tiles/add-bias";
 import { PANEL, PANEL_BYTES } from "../tiles/product";
 
 export function finishHeads(
@@ -33,12 +34,14 @@ export function finishHeads(
   const width = heads * headWidth;
   const keyStep = roundUp(tokens) * headWidth;
   const valueStep = roundUp(headWidth) * tokens;
+  const whole = headWidth % PANEL === 0;
+  const step: usize = whole ? PANEL : 1;
   let sums = partial;
   for (let panel = panelBegin; panel < panelEnd; panel++) {
     const end = sums + height * PANEL_BYTES;
-    addBias(sums, end, bias + panel * PANEL_BYTES);
-    const whole = headWidth % PANEL === 0;
-    const step: usize = whole ? PANEL : 1;
+    const shift = bias + panel * PANEL_BYTES;
+    // Rows of 8 columns go to their place at once; what is turned round or taken apart, from sums with the bias in them.
+    if (!whole || (panel * PANEL) / width === 1) addBias(sums, PANEL_BYTES, sums, end, shift);
     for (let lane: usize = 0; lane < PANEL; lane += step) {
       const column = panel * PANEL + lane;
       const part = column / width;
@@ -46,15 +49,16 @@ export function finishHeads(
       const head = (column % width) / headWidth;
       const n = column % headWidth;
       const from = sums + (lane << 2);
-      if (part === 0) {
-        const target = queries + (((head * tokens + rowBegin) * headWidth + n) << 2);
-        spread(target, headWidth << 2, from, end, whole);
-      } else if (part === 1) {
+      if (part === 1) {
         writeKeys(keys + ((head * keyStep) << 2), headWidth, n, from, rowBegin, rowEnd, whole);
-      } else {
-        const at = head * valueStep + (n / PANEL) * PANEL * tokens + rowBegin * PANEL + (n % PANEL);
-        spread(values + (at << 2), PANEL_BYTES, from, end, whole);
+        continue;
       }
+      const query = queries + (((head * tokens + rowBegin) * headWidth + n) << 2);
+      const value = values + ((head * valueStep + (n / PANEL) * PANEL * tokens + rowBegin * PANEL + (n % PANEL)) << 2);
+      const target = part === 0 ? query : value;
+      const targetStep = part === 0 ? headWidth << 2 : PANEL_BYTES;
+      if (whole) addBias(target, targetStep, sums, end, shift);
+      else writeColumn(target, targetStep, from, end);
     }
     sums = end;
   }
@@ -64,29 +68,9 @@ function roundUp(count: usize): usize {
   return (count + PANEL - 1) & ~(PANEL - 1);
 }
 
-function addBias(sums: usize, end: usize, bias: usize): void {
-  const low = v128.load(bias);
-  const high = v128.load(bias, 16);
-  for (; sums < end; sums += PANEL_BYTES) {
-    const a = f32x4.add(v128.load(sums), low);
-    const b = f32x4.add(v128.load(sums, 16), high);
-    v128.store(sums, a);
-    v128.store(sums, b, 16);
-  }
-}
-
-/** Rows of a panel, or of one of its columns, to rows `step` bytes apart. */
-function spread(target: usize, step: usize, sums: usize, end: usize, whole: bool): void {
-  if (whole) {
-    for (; sums < end; sums += PANEL_BYTES, target += step) {
-      const low = v128.load(sums);
-      const high = v128.load(sums, 16);
-      v128.store(target, low);
-      v128.store(target, high, 16);
-    }
-  } else {
-    for (; sums < end; sums += PANEL_BYTES, target += step) store<f32>(target, load<f32>(sums));
-  }
+/** One column of a panel to rows `step` bytes apart. */
+function writeColumn(target: usize, step: usize, sums: usize, end: usize): void {
+  for (; sums < end; sums += PANEL_BYTES, target += step) store<f32>(target, load<f32>(sums));
 }
 
 /** Column n (columns n … n + 7 when `whole`) of the tokens [begin, end) to a head's key panels. */

@@ -13,6 +13,7 @@
  */
 import { geluRows } from "../simd/gelu";
 import { loadPartial, storePartial } from "../simd/partial";
+import { addBias } from "../tiles/add-bias";
 import { COLUMN_BLOCK, elementAt, ROW_BYTES } from "../tiles/column-block";
 import { PANEL, PANEL_BYTES } from "../tiles/product";
 
@@ -51,20 +52,9 @@ export function finish(
     const toStep = whole ? ROW_BYTES : PANEL_BYTES;
     if (epilogue === EPILOGUE_GELU) geluRows(to, toStep, sums, end, shift);
     else if (whole && epilogue === EPILOGUE_RESIDUAL) finishResidual(to, sums, end, shift, added, residualStep);
-    else finishPlain(to, toStep, sums, end, shift);
+    else addBias(to, toStep, sums, end, shift);
     if (!whole) finishTail(target, sums, end, added, residualStep, columns - column);
     sums = end;
-  }
-}
-
-function finishPlain(out: usize, step: usize, sums: usize, end: usize, bias: usize): void {
-  const biasLow = v128.load(bias);
-  const biasHigh = v128.load(bias, 16);
-  for (; sums < end; sums += PANEL_BYTES, out += step) {
-    const low = f32x4.add(v128.load(sums), biasLow);
-    const high = f32x4.add(v128.load(sums, 16), biasHigh);
-    v128.store(out, low);
-    v128.store(out, high, 16);
   }
 }
 

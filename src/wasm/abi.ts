@@ -203,7 +203,7 @@ export interface Kernels {
   /**
    * partial + bias of a q | k | v projection, written as `attention` takes it: queries f32 [heads,tokens,headWidth]; keys [heads] of panels of 8
    * tokens, (t,i) at (t / 8) * 8 * headWidth + i * 8 + t % 8; values [heads] of panels of 8 columns, (t,n) at (n / 8) * 8 * tokens + t * 8 + n % 8.
-   * `partial` is overwritten. Rows (tokens) and panels in range.
+   * `partial` may be overwritten. Rows (tokens) and panels in range.
    */
   finishHeads(
     queries: Pointer,
