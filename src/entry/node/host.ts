@@ -11,11 +11,12 @@ import { startComputeWorker } from "./workers.js";
 /** Node: worker threads for compute and text, a child process for decoding, directories for weights. */
 export function nodeHost(): Host {
   let decoder: Decoder | undefined;
+  const threads = availableThreads();
   return {
     engine: `node ${process.versions.node} (V8 ${process.versions.v8})`,
     engineFlags: flagsInForce,
     offeredFlags,
-    availableThreads: () => availableThreads(),
+    availableThreads: () => threads,
     binary: async (variant) => new Uint8Array(await readFile(new URL(`../../wasm/${variant}.wasm`, import.meta.url))),
     startWorker: () => startComputeWorker(),
     openModel: openModelSource,
