@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Calls } from "#dist/entry/calls.js";
+import { countListeners } from "../../support/counted-listeners.js";
 
 const test = suite("entry/calls");
 
@@ -51,21 +52,12 @@ test("the end aborts all that are under way, with a signal or without, and whoev
 test("a signal is listened to once, and not at all when its calls are over", () => {
   const calls = new Calls();
   const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...rest: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, rest);
-  };
-  signal.removeEventListener = (...rest: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, rest);
-  };
+  const listeners = countListeners(signal);
   for (let round = 0; round < 2; round++) {
     const under = Array.from({ length: 20 }, () => entered(calls, signal));
-    assert.is(listeners, 1);
+    assert.is(listeners(), 1);
     for (const call of under) calls.leave(call, signal);
-    assert.is(listeners, 0);
+    assert.is(listeners(), 0);
   }
 });
 

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Calls } from "#dist/entry/calls.js";
 import { Queue } from "#dist/entry/queue.js";
+import { countListeners } from "../../support/counted-listeners.js";
 import { rejection } from "../../support/waiting.js";
 
 const test = suite("entry/queue");
@@ -154,22 +155,13 @@ test("many calls with one signal: one listener, none when they are over, no warn
   process.on("warning", onWarning);
   const queue = new Queue();
   const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...rest: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, rest);
-  };
-  signal.removeEventListener = (...rest: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, rest);
-  };
+  const listeners = countListeners(signal);
   for (let round = 0; round < 3; round++) {
     const calls = Array.from({ length: 40 }, (_, n) => queue.run(async () => n, signal));
-    assert.is(listeners, 1);
+    assert.is(listeners(), 1);
     await Promise.all(calls);
     await soon();
-    assert.is(listeners, 0);
+    assert.is(listeners(), 0);
   }
   process.off("warning", onWarning);
   assert.equal(warnings, []);

@@ -9,6 +9,7 @@ import { CONTROL_BYTES } from "#dist/threads/control.js";
 import { Pool, type RunOptions } from "#dist/threads/pool.js";
 import type { FromWorker, ToWorker, WorkerHandle } from "#dist/threads/protocol.js";
 import { ARENA_BASE } from "#dist/wasm/abi.js";
+import { countListeners } from "../../support/counted-listeners.js";
 import { ROOT } from "../../support/paths.js";
 import { type PoolSetup, WORDS, WORDS_AT } from "../../support/pool-words.js";
 import { refused } from "../../support/refusal.js";
@@ -238,21 +239,12 @@ for (const count of COUNTS) {
       const onWarning = (warning: Error): number => warnings.push(warning);
       process.on("warning", onWarning);
       const { signal } = new AbortController();
-      let listeners = 0;
-      const { addEventListener, removeEventListener } = signal;
-      signal.addEventListener = (...rest: Parameters<typeof addEventListener>) => {
-        listeners++;
-        addEventListener.apply(signal, rest);
-      };
-      signal.removeEventListener = (...rest: Parameters<typeof removeEventListener>) => {
-        listeners--;
-        removeEventListener.apply(signal, rest);
-      };
+      const listeners = countListeners(signal);
       for (let time = 0; time < 20; time++) await running.run("nothing", undefined, { signal });
       await rejection(running.run("refuseAll", undefined, { signal }));
       await new Promise((resolve) => setImmediate(resolve));
       process.off("warning", onWarning);
-      assert.is(listeners, 0);
+      assert.is(listeners(), 0);
       assert.equal(warnings, []);
     }),
   );
