@@ -68,7 +68,7 @@ async function bench(options: Options): Promise<void> {
   const results: { -readonly [Key in keyof Results]: Results[Key] } = {
     date: new Date().toISOString(),
     quick,
-    complete: !quick && !only && !options.engine && !options.threads && options.samples >= 5,
+    complete: false,
     machine,
     package: describePackage(),
     kernels: [],
@@ -77,6 +77,8 @@ async function bench(options: Options): Promise<void> {
     coldStart: [],
     phases: [],
   };
+  // After every part: half an hour of figures is not lost with the last of them.
+  const save = (): string => writeResults(LOCAL_RESULTS, results);
 
   if (wants("kernels")) {
     const input = quick
@@ -86,6 +88,7 @@ async function bench(options: Options): Promise<void> {
       for (const flags of flagSets(engine)) {
         const timed = await timeKernels(engine, flags, input);
         results.kernels = [...results.kernels, ...timed];
+        save();
         print(kernelLines(timed));
       }
     }
@@ -95,6 +98,7 @@ async function bench(options: Options): Promise<void> {
     for (const engine of engines) {
       const timed = await timeColdStart(engine, machine.cores, quick ? 2 : 10);
       results.coldStart = [...results.coldStart, timed];
+      save();
       print(startLines([timed]));
     }
   }
@@ -107,17 +111,19 @@ async function bench(options: Options): Promise<void> {
           const newest = engine === engines[0];
           const timed = await raceModel(full, engine, threads, {
             samples: quick ? 0 : options.samples,
-            eights: quick ? 0 : 2,
+            eights: newest && !quick ? 2 : 0,
             quick,
             peers: newest ? ["onnxruntime-web", "onnxruntime-node"] : quick ? [] : ["onnxruntime-web"],
           });
           results.model = [...results.model, ...timed];
+          save();
           print(modelLines(timed));
         }
         if (wants("load")) {
           for (const dtype of quick ? (["auto"] as const) : (["auto", "fp32"] as const)) {
             const timed = await timeLoad(full.checkpoint, engine, dtype, threads, quick ? 1 : 5);
             results.load = [...results.load, timed];
+            save();
             print(loadLines([timed]));
           }
         }
@@ -125,15 +131,17 @@ async function bench(options: Options): Promise<void> {
           for (const engineFlags of engine.flag && !quick ? (["none", "auto"] as const) : (["none"] as const)) {
             const timed = await timePhases(full, engine, engineFlags, threads, quick ? 0 : 3);
             results.phases = [...results.phases, timed];
+            save();
             print(phaseLines([timed]));
           }
         }
       }
     }
   }
+  const whole = !quick && !only && !options.engine && !options.threads && options.samples >= 5;
   // What is recorded is compared with peers.
-  results.complete &&= results.model.some(({ contender }) => contender !== "janus-wasm");
-  console.log(`written to ${writeResults(LOCAL_RESULTS, results)}`);
+  results.complete = whole && results.model.some(({ contender }) => contender !== "janus-wasm");
+  console.log(`written to ${save()}`);
 }
 
 function compare({ tolerance }: Options): void {

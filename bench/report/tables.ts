@@ -16,7 +16,7 @@ export function renderReport(results: Results, file: string, plot: string): stri
   const count = Math.min(...model.map(({ one }) => one.count));
   const features = machine.features.length > 0 ? ` (${machine.features.join(", ")})` : "";
   return [
-    `One 384x384 picture through the tower and the aligner of a full-size Janus-Pro-1B (389 GFLOP), on an ${machine.cpu}, ${machine.microarchitecture}${features}, ${machine.cores} virtual cores. Every contender was verified against the float64 rows first and ran in a process of its own, in turn with the others; the fastest of ${count} runs. [${file.split("/").at(-1)}](${file}) has the rest, \`npm run bench\` measures anew.`,
+    `One 384x384 picture through the tower and the aligner of a full-size Janus-Pro-1B (389 GFLOP), on ${machine.cpu}, ${machine.microarchitecture}${features}, ${machine.cores} cores. Every contender was verified against the float64 rows first and ran in a process of its own, in turn with the others; the fastest of ${count} runs. [${file.split("/").at(-1)}](${file}) has the rest, \`npm run bench\` measures anew.`,
     `![seconds a picture, by contender and threads](${plot})`,
     modelTable(results),
     "Products and attention on one thread, as a part of the engine's own multiply-add peak (a loop that stays in registers, same run), f32 and bf16 weights:",
