@@ -42,9 +42,11 @@ export interface Host {
   binary(variant: Variant): Promise<Uint8Array<ArrayBuffer>>;
   startWorker(): WorkerHandle;
   openModel(model: string | WeightSource, signal?: AbortSignal): Promise<ModelSource>;
+  /** A prompt may come soon: starts what tokenizing needs besides the model's files. */
+  expectPrompt(): void;
   startTokenizer(files: TokenizerFiles, options: TokenizerOptions): TokenizerHandle;
   /** Decodes a picture to packed RGB that the caller owns; `index` names it in errors when it has no path. */
   decode(image: ImageInput, index: number, signal?: AbortSignal): Promise<RgbImage>;
-  /** Ends what decoding started. */
+  /** Ends what decoding and the expectation of a prompt started. */
   dispose(): Promise<void>;
 }

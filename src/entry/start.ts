@@ -68,6 +68,8 @@ export async function startModel(
     const opened = await openModel(source, signal);
     const plan = planMemory(opened, options.dtype === "fp32", threads);
     const worthTiming = imageFlop(opened.config, plan.weights) >= TIMED_FLOP;
+    // The first prompt of a small model would wait longer for a thread than for everything else.
+    if (!worthTiming) host.expectPrompt();
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];
     const chosen = await (compiling ?? chooseVariant(host, variant, threads));
@@ -103,6 +105,7 @@ export async function startModel(
     await engine?.dispose();
     await Promise.all(workers.map((worker) => worker.terminate()));
     await source.close();
+    await host.dispose();
     signal?.throwIfAborted();
     throw error;
   }

@@ -61,6 +61,28 @@ test("it holds what runs, its types, the demo model and the licences, and nothin
   assert.ok(bytes < 6e6, `${bytes} bytes unpacked, of which the demo model is 3.4 MB`);
 });
 
+test("a process starts with one file, and a thread with one", () => {
+  for (const [name, apart] of [
+    ["index", ["../../errors.js", "./decoder.js", "./engine-flags.js", "./output.js"]],
+    ["compute-worker", []],
+    ["tokenizer-worker", []],
+  ] as const) {
+    const text = readFileSync(join(installed, `dist/entry/node/${name}.js`), "utf8");
+    const imports = [...text.matchAll(/(?:\bfrom |\bimport\()"(\.[^"]+)"/g)].map(([, path]) => path ?? "");
+    assert.equal([...new Set(imports)].sort(), apart, name);
+  }
+});
+
+test("an error of the bundle is of the class that the other modules know", async () => {
+  const [{ Janus, JanusError }, errors] = await Promise.all([
+    import("#dist/entry/node/index.js"),
+    import("#dist/errors.js"),
+  ]);
+  assert.is(JanusError, errors.JanusError);
+  const error = await Janus.load("/no/such/directory").catch((reason: unknown) => reason);
+  assert.instance(error, errors.JanusError);
+});
+
 test("the command line runs from there, in any folder", async () => {
   const { bin, version } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
   const program = join(installed, bin.janus);

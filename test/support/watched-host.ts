@@ -94,6 +94,10 @@ export function watchedHost(on: (event: string) => void = () => {}): WatchedHost
       note("open");
       return watchSource(source);
     },
+    expectPrompt() {
+      note("expect");
+      host.expectPrompt();
+    },
     startTokenizer: (files, options) => watchTokenizer(host.startTokenizer(files, options)),
     decode: (image, index, signal) => noted("decode", host.decode(image, index, signal)),
     async dispose() {

@@ -27,7 +27,7 @@ export function imageLabel(input: ImageInput, index: number): string {
 export async function loadImage(
   input: ImageInput,
   index: number,
-  decoder: Decoder,
+  decoder: Pick<Decoder, "decode">,
   signal?: AbortSignal,
 ): Promise<RgbImage> {
   signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 /** The thread that `tokenizer.ts` starts: one tokenizer, one request at a time, one reply to each. */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { type ErrorCode, type ErrorOrigin, JanusError } from "../../errors.js";
 import {
   createTokenizer,
@@ -9,7 +9,8 @@ import {
   type TokenizerOptions,
 } from "../../text/tokenizer.js";
 
-export interface WorkerData {
+/** The first message: what the tokenizer is made of. */
+export interface Task {
   readonly files: TokenizerFiles;
   readonly options: TokenizerOptions;
 }
@@ -33,28 +34,25 @@ export type Encoded = { readonly ids: number[][] } | { readonly failure: Failure
 const port = parentPort;
 if (port === null) throw new JanusError("E_INTERNAL", "tokenizer-worker.js runs as a worker thread only");
 
-const { files, options } = workerData as WorkerData;
-
-let tokenizer: Tokenizer | undefined;
-try {
-  tokenizer = createTokenizer(files, options);
+port.once("message", ({ files, options }: Task) => {
+  let tokenizer: Tokenizer;
+  try {
+    tokenizer = createTokenizer(files, options);
+  } catch (error) {
+    port.postMessage({ failure: failure(error) } satisfies Started);
+    return;
+  }
   port.postMessage({ special: tokenizer.special } satisfies Started);
-} catch (error) {
-  port.postMessage({ failure: failure(error) } satisfies Started);
-}
-
-if (tokenizer !== undefined) {
-  const { encode } = tokenizer;
   port.on("message", (texts: Texts) => {
     let reply: Encoded;
     try {
-      reply = { ids: texts.map(encode) };
+      reply = { ids: texts.map(tokenizer.encode) };
     } catch (error) {
       reply = { failure: failure(error) };
     }
     port.postMessage(reply);
   });
-}
+});
 
 function failure(error: unknown): Failure {
   if (error instanceof JanusError) return { code: error.code, message: error.message, origin: error.origin };

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { JanusError, quote } from "../../errors.js";
 import type { SpecialTokens, TokenizerFiles, TokenizerOptions } from "../../text/tokenizer.js";
 import { orAborted } from "../or-aborted.js";
-import type { Encoded, Failure, Started, Texts, WorkerData } from "./tokenizer-worker.js";
+import type { Encoded, Failure, Started, Task, Texts } from "./tokenizer-worker.js";
 
 /** A tokenizer on a thread of its own, where a hostile tokenizer.json or a huge text can be stopped. */
 export interface TokenizerThread {
@@ -27,17 +27,20 @@ const HEAP_MB = 1024;
 
 /**
  * A tokenizer on a worker thread, which is started by the first call, lives until an abort, a deadline or `dispose()`, and is started
- * again by the next call. Calls queue. An idle thread does not keep the process alive.
+ * again by the next call. Calls queue. An idle thread does not keep the process alive. `booted` is the thread to use first.
  */
-export function startTokenizer(files: TokenizerFiles, options: TokenizerOptions): TokenizerThread {
+export function startTokenizer(files: TokenizerFiles, options: TokenizerOptions, booted?: Worker): TokenizerThread {
+  let spare = booted;
   let thread: Thread | undefined;
   let disposed = false;
   let queue: Promise<unknown> = Promise.resolve();
 
   async function started(signal?: AbortSignal): Promise<{ thread: Thread; special: SpecialTokens }> {
     if (thread?.special !== undefined && thread.alive) return { thread, special: thread.special };
-    const fresh = new Thread({ files, options });
+    const fresh = new Thread(spare ?? bootThread());
+    spare = undefined;
     thread = fresh;
+    fresh.ask({ files, options } satisfies Task);
     const bytes = files.tokenizerJson.length;
     const answer = await fresh.answer<Started>(
       START_MS + bytes * START_MS_PER_BYTE,
@@ -81,9 +84,23 @@ export function startTokenizer(files: TokenizerFiles, options: TokenizerOptions)
     encode: (texts, signal) => enqueue(() => encode(texts, signal), signal),
     async dispose() {
       disposed = true;
+      await spare?.terminate();
       await thread?.stop(gone());
     },
   };
+}
+
+/** A thread that loads its code and waits for files. It does not keep the process alive. */
+export function bootThread(): Worker {
+  // Of this process's own flags some are refused by a worker (--input-type), and none is meant for it.
+  const limits = { maxOldGenerationSizeMb: HEAP_MB };
+  const worker = new Worker(new URL("./tokenizer-worker.js", import.meta.url), {
+    execArgv: [],
+    resourceLimits: limits,
+  });
+  worker.unref();
+  worker.on("error", () => {}); // Whoever asks it is told.
+  return worker;
 }
 
 /** One worker and the one answer that is awaited of it. */
@@ -93,11 +110,9 @@ class Thread {
   #stopped: { reason: unknown } | undefined;
   #settle: ((outcome: { value: unknown } | { reason: unknown }) => void) | undefined;
 
-  constructor(workerData: WorkerData) {
-    // Of this process's own flags some are refused by a worker (--input-type), and none is meant for it.
-    const limits = { maxOldGenerationSizeMb: HEAP_MB };
-    const url = new URL("./tokenizer-worker.js", import.meta.url);
-    this.#worker = new Worker(url, { workerData, execArgv: [], resourceLimits: limits });
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    if (worker.threadId < 0) void this.stop(died("it ended before it was asked anything"));
     this.#worker.on("message", (value) => this.#settle?.({ value }));
     this.#worker.on("error", (error) => void this.stop(died(error)));
     this.#worker.on("exit", (status) => void this.stop(died(`exit status ${status}`)));
@@ -107,8 +122,8 @@ class Thread {
     return this.#stopped === undefined;
   }
 
-  ask(texts: Texts): void {
-    this.#worker.postMessage(texts);
+  ask(question: Task | Texts): void {
+    this.#worker.postMessage(question);
   }
 
   /** The next message. A thread that is late or whose caller no longer waits is stopped: nothing else ends a regular expression. */

@@ -1,6 +1,6 @@
 import type { Tensor } from "../../tensor.js";
 import { encodeTensors } from "../../weights/encode-tensors.js";
-import { type OutputOptions, writeAtomically } from "./output.js";
+import type { OutputOptions } from "./output.js";
 
 export interface SafetensorsOptions extends Omit<OutputOptions, "expectedBytes"> {
   /** The `__metadata__` of the file: text by text. */
@@ -22,5 +22,7 @@ export async function writeSafetensors(
 ): Promise<number> {
   const { metadata, ...output } = options;
   const { bytes, chunks } = encodeTensors(Object.entries(tensors), metadata);
+  // When it is called: most processes that load a model write nothing.
+  const { writeAtomically } = await import("./output.js");
   return writeAtomically(path, chunks, { ...output, expectedBytes: bytes });
 }

@@ -47,6 +47,20 @@ test("threads auto is what the host grants", async () => {
   await close();
 });
 
+test("a prompt is expected of a small model, and the host is left when loading fails", async () => {
+  const host = watchedHost();
+  const { engine, close } = await startModel(host, TINY, { threads: 1 });
+  assert.is(host.events.filter((event) => event === "expect").length, 1);
+  await engine.dispose();
+  await close();
+  const failing = watchedHost();
+  const onProgress = ({ status }: ProgressEvent): void => {
+    if (status === "done") throw new Error("mine");
+  };
+  await rejection(startModel(failing, TINY, { threads: 1, onProgress }));
+  assert.is(failing.events.at(-1), "dispose");
+});
+
 test("progress: initiate, ever more of the total, done, ready", async () => {
   const events: ProgressEvent[] = [];
   const onProgress = (event: ProgressEvent): number => events.push(event);

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { startTokenizer } from "#dist/entry/node/tokenizer.js";
+import { bootThread, startTokenizer } from "#dist/entry/node/tokenizer.js";
 import { createTokenizer, type TokenizerFiles } from "#dist/text/tokenizer.js";
 import { golden, ROOT } from "../../../support/paths.js";
 import { refused } from "../../../support/refusal.js";
@@ -33,6 +33,31 @@ test("ids and special tokens are those of the tokenizer itself", async () => {
   assert.equal(await thread.special(), direct.special);
   assert.equal(await thread.encode(texts), texts.map(direct.encode));
   assert.equal(await thread.encode([]), []);
+  await thread.dispose();
+});
+
+test("a thread that was booted ahead is taken first, and only once", async () => {
+  const booted = bootThread();
+  const thread = startTokenizer(FILES, OPTIONS, booted);
+  const { encode } = createTokenizer(FILES, OPTIONS);
+  assert.equal(await thread.encode(["a"]), [encode("a")]);
+  await booted.terminate();
+  assert.equal(await thread.encode(["c"]), [encode("c")], "another one takes over");
+  await thread.dispose();
+});
+
+test("a thread booted ahead ends with a tokenizer that was never asked", async () => {
+  const booted = bootThread();
+  await startTokenizer(FILES, OPTIONS, booted).dispose();
+  assert.is(booted.threadId, -1);
+});
+
+test("one that ended before it was needed is an error, and the next call is served", async () => {
+  const booted = bootThread();
+  await booted.terminate();
+  const thread = startTokenizer(FILES, OPTIONS, booted);
+  await refused(thread.special(), "E_INTERNAL", /ended before it was asked/);
+  assert.is((await thread.encode(["a"])).length, 1);
   await thread.dispose();
 });
 
