@@ -96,7 +96,7 @@ async function bench(options: Options): Promise<void> {
 
   if (wants("start")) {
     for (const engine of engines) {
-      const timed = await timeColdStart(engine, machine.cores, quick ? 2 : 10);
+      const timed = await timeColdStart(engine, quick ? 2 : 20);
       results.coldStart = [...results.coldStart, timed];
       save();
       print(startLines([timed]));
@@ -111,7 +111,7 @@ async function bench(options: Options): Promise<void> {
           const newest = engine === engines[0];
           const timed = await raceModel(full, engine, threads, {
             samples: quick ? 0 : options.samples,
-            eights: newest && !quick ? 2 : 0,
+            eights: newest && !quick && threads === Math.max(...threadCounts) ? 3 : 0,
             quick,
             peers: newest ? ["onnxruntime-web", "onnxruntime-node"] : quick ? [] : ["onnxruntime-web"],
           });

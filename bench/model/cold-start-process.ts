@@ -4,16 +4,20 @@ import { input, send } from "../child.js";
 
 export interface ColdStartInput {
   readonly model: string;
-  readonly threads: number;
   readonly size: number;
 }
 
-const { model, threads, size } = input<ColdStartInput>();
-const janus = await Janus.load(model, { threads });
+export interface ColdStartOutput {
+  readonly dims: readonly number[];
+  readonly threads: number;
+}
+
+const { model, size } = input<ColdStartInput>();
+const janus = await Janus.load(model);
 const data = new Uint8Array(3 * size ** 2).fill(127);
 const { inputsEmbeds } = await janus.embed({
   question: "What is on the right?",
   images: [{ width: size, height: size, data }],
 });
-send(inputsEmbeds.dims);
+send({ dims: inputsEmbeds.dims, threads: janus.runtime.threads } satisfies ColdStartOutput);
 await janus.dispose();

@@ -2,10 +2,12 @@ import { once } from "../child.js";
 import type { NodeEngine } from "../engines.js";
 import { type LoadResult, samples } from "../report/results.js";
 import type { LoadInput, LoadOutput } from "./load-process.js";
+import type { ReadInput, ReadOutput } from "./read-process.js";
 
-const PROGRAM = new URL("./load-process.js", import.meta.url);
+const LOAD = new URL("./load-process.js", import.meta.url);
+const READ = new URL("./read-process.js", import.meta.url);
 
-/** Loads the checkpoint `count` times, each in a process of its own. */
+/** Reads the checkpoint's bytes and loads it in turn, `count` times, each in a process of its own. */
 export async function timeLoad(
   checkpoint: string,
   engine: NodeEngine,
@@ -13,10 +15,15 @@ export async function timeLoad(
   threads: number,
   count: number,
 ): Promise<LoadResult> {
-  const runs: LoadOutput[] = [];
+  const reads: ReadOutput[] = [];
+  const loads: LoadOutput[] = [];
   for (let n = 0; n < count; n++) {
-    const input: LoadInput = { checkpoint, dtype, threads };
-    runs.push(await once<LoadOutput>(PROGRAM, engine.binary, [], input));
+    const read = await once<ReadOutput>(READ, engine.binary, [], { checkpoint } satisfies ReadInput);
+    const load = await once<LoadOutput>(LOAD, engine.binary, [], { checkpoint, dtype, threads } satisfies LoadInput);
+    if (load.bytes !== read.bytes)
+      throw new Error(`loading: expected to read the same ${read.bytes} bytes, it read ${load.bytes}`);
+    reads.push(read);
+    loads.push(load);
   }
   const { name, version, v8 } = engine;
   return {
@@ -26,9 +33,10 @@ export async function timeLoad(
     flags: [],
     dtype: dtype === "auto" ? "bf16" : "fp32",
     threads,
-    read: samples(runs.map(({ readMs }) => readMs)),
-    load: samples(runs.map(({ loadMs }) => loadMs)),
-    peakBytes: Math.max(...runs.map(({ peakBytes }) => peakBytes)),
-    weightBytes: runs[0]?.weightBytes ?? 0,
+    read: samples(reads.map(({ keptMs }) => keptMs)),
+    reread: samples(reads.map(({ reusedMs }) => reusedMs)),
+    load: samples(loads.map(({ loadMs }) => loadMs)),
+    peakBytes: Math.max(...loads.map(({ peakBytes }) => peakBytes)),
+    weightBytes: loads[0]?.weightBytes ?? 0,
   };
 }

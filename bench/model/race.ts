@@ -11,7 +11,7 @@ import { verifyEmbeds } from "./verify.js";
 export interface RaceOptions {
   /** Timed runs of each contender on one picture, after the one that is verified; 0 takes the time of that one. */
   readonly samples: number;
-  /** Timed runs on eight pictures in one call, of this package in bf16. */
+  /** Timed runs on eight pictures in one call, and in turn on the same in eight calls, of this package in bf16. */
   readonly eights: number;
   /** Each storage and each state of the flags once instead of all four pairs, and one process at a time: less memory, nothing interleaved. */
   readonly quick: boolean;
@@ -80,6 +80,7 @@ interface Runner {
   distance: number;
   readonly one: number[];
   readonly eight: number[];
+  readonly eightCalls: number[];
   last: Done;
 }
 
@@ -100,7 +101,7 @@ async function raceGroup(
         await process.end();
         throw error;
       });
-      const runner: Runner = { entry, process, loadMs: last.ms, distance: 0, one: [], eight: [], last };
+      const runner: Runner = { entry, process, loadMs: last.ms, distance: 0, one: [], eight: [], eightCalls: [], last };
       runners.push(runner);
       runner.last = await process.run({ pixels: full.one, images: 1, output });
       runner.distance = await verifyEmbeds(name, output, 1);
@@ -115,12 +116,15 @@ async function raceGroup(
     // The peak of one picture: eight need room for eight results.
     const results = runners.map((runner) => ({ runner, peakBytes: runner.last.peakBytes }));
     for (let round = 0; round < options.eights; round++) {
-      for (const { entry, process, eight } of runners) {
+      for (const { entry, process, eight, eightCalls } of runners) {
         if (entry.contender !== "janus-wasm" || entry.dtype !== "bf16") continue;
         const first = round === 0;
         const { ms } = await process.run({ pixels: full.eight, images: EIGHT, ...(first && { output }) });
         if (first) await verifyEmbeds(process.name, output, EIGHT);
         eight.push(ms);
+        let calls = 0;
+        for (let n = 0; n < EIGHT; n++) calls += (await process.run({ pixels: full.one, images: 1 })).ms;
+        eightCalls.push(calls);
       }
     }
     return results.map(({ runner, peakBytes }) => resultOf(runner, engine, threads, peakBytes));
@@ -131,7 +135,7 @@ async function raceGroup(
 }
 
 function resultOf(runner: Runner, engine: NodeEngine, threads: number, peakBytes: number): ModelResult {
-  const { entry, one, eight, distance, loadMs, last } = runner;
+  const { entry, one, eight, eightCalls, distance, loadMs, last } = runner;
   const { variant, tile, engineFlags, version } = last.about as {
     variant?: string;
     tile?: string;
@@ -151,7 +155,7 @@ function resultOf(runner: Runner, engine: NodeEngine, threads: number, peakBytes
     threads,
     distance,
     one: samples(one),
-    ...(eight.length > 0 && { eight: samples(eight) }),
+    ...(eight.length > 0 && { eight: samples(eight), eightCalls: samples(eightCalls) }),
     loadMs,
     peakBytes,
   };

@@ -54,8 +54,10 @@ export function recordsOf(results: Results): RatioRecord[] {
     }
     const single = results.model.find((other) => other.threads === 1 && sameBut(other, model));
     if (model.threads > 1 && single) add(model, `${model.dtype} to one thread`, single.one.min / model.one.min);
-    if (model.eight) add(model, `${model.dtype} eight in a call to eight calls`, (8 * model.one.min) / model.eight.min);
+    if (model.eight && model.eightCalls)
+      add(model, `${model.dtype} eight in a call to eight calls`, model.eightCalls.min / model.eight.min);
   }
+  for (const load of results.load) add(load, `${load.dtype} reading to loading`, load.read.min / load.load.min);
   return [...records.values()];
 }
 

@@ -16,7 +16,10 @@ export function modelLines(results: readonly ModelResult[]): string[] {
     const ratios = results
       .filter((other) => other.contender !== "janus-wasm" && r.contender === "janus-wasm")
       .map((other) => `, ${(other.one.min / r.one.min).toFixed(2)}x ${other.contender}`);
-    const eight = r.eight ? `, 8 in one call ${seconds(r.eight.min / 8)} each` : "";
+    const eight =
+      r.eight && r.eightCalls
+        ? `, 8 in one call ${seconds(r.eight.min / 8)} each, in 8 calls ${seconds(r.eightCalls.min / 8)}`
+        : "";
     return `${setting(r)}, ${threads(r.threads)}: ${what}: ${seconds(r.one.min)} (median ${seconds(r.one.median)} of ${r.one.count})${ratios.join("")}${eight}, peak ${megabytes(r.peakBytes)}, distance ${r.distance.toExponential(1)}`;
   });
 }
@@ -24,7 +27,7 @@ export function modelLines(results: readonly ModelResult[]): string[] {
 export function loadLines(results: readonly LoadResult[]): string[] {
   return results.map(
     (r) =>
-      `${setting(r)}, ${threads(r.threads)}: load ${r.dtype} ${milliseconds(r.load.min)}, reading its bytes ${milliseconds(r.read.min)}: ${(r.load.min / r.read.min).toFixed(2)}x; peak ${megabytes(r.peakBytes)} with ${megabytes(r.weightBytes)} of weights`,
+      `${setting(r)}, ${threads(r.threads)}: load ${r.dtype} ${milliseconds(r.load.min)}, reading its bytes into memory ${milliseconds(r.read.min)}: ${(r.load.min / r.read.min).toFixed(2)}x (into one small buffer ${milliseconds(r.reread.min)}); peak ${megabytes(r.peakBytes)} with ${megabytes(r.weightBytes)} of weights`,
   );
 }
 

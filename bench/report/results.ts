@@ -48,8 +48,9 @@ export interface ModelResult extends Setting {
   readonly distance: number;
   /** Encode and project of one picture, ms. */
   readonly one: Samples;
-  /** The same of eight pictures in one call, ms. */
+  /** The same of eight pictures in one call, ms; and, in turn with it, in eight calls. */
   readonly eight?: Samples;
+  readonly eightCalls?: Samples;
   readonly loadMs: number;
   readonly peakBytes: number;
 }
@@ -57,8 +58,9 @@ export interface ModelResult extends Setting {
 export interface LoadResult extends Setting {
   readonly dtype: "fp32" | "bf16";
   readonly threads: number;
-  /** Plain reading of the bytes that loading reads, from the page cache into one buffer, ms. */
+  /** Plain reading, by one thread, of the bytes that loading reads, from the page cache: into memory that keeps them, ms; and into one small buffer. */
   readonly read: Samples;
+  readonly reread: Samples;
   readonly load: Samples;
   /** Of a process that did nothing but load. */
   readonly peakBytes: number;
@@ -66,6 +68,7 @@ export interface LoadResult extends Setting {
 }
 
 export interface ColdStartResult extends Setting {
+  /** What `threads: "auto"` made of it. */
   readonly threads: number;
   /** Process start to the first result, ms; and of a Node process that only says that it is there. */
   readonly first: Samples;

@@ -24,8 +24,10 @@ export interface OpenModel {
 
 /** Opens a checkpoint, reads its configuration and binds every tensor in use. */
 export async function openModel(source: WeightSource, signal?: AbortSignal): Promise<OpenModel> {
+  const opening = openCheckpoint(source, signal);
+  opening.catch(() => undefined); // Awaited below, unless the configuration is refused: of two errors that one is told.
   const files = await readConfigFiles(source, signal);
-  const checkpoint = await openCheckpoint(source, signal);
+  const checkpoint = await opening;
   const table = checkpoint.find("embed_tokens.weight") ?? missingTable(checkpoint);
   const parsed = parseConfig(files, table.shape, checkpoint.layout);
   const bound = checkpoint.bind(requiredTensors(parsed));

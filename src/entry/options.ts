@@ -19,7 +19,7 @@ export type ProgressEvent =
 export interface LoadOptions {
   /** `"auto"`: the checkpoint's own precision. `"fp32"`: widened; twice the memory of bf16, the same numbers. */
   readonly dtype?: DTypeOption;
-  /** 1 to 64, also above the core count; `"auto"`: what the host grants. */
+  /** 1 to 64, also above the core count; `"auto"`: what the host grants, and one for a model so small that sharing an image gains nothing. */
   readonly threads?: "auto" | number;
   /** `"auto"`: the fastest that this engine runs. An asked-for variant is never replaced: E_UNSUPPORTED. */
   readonly variant?: "auto" | "simd" | "relaxed";

@@ -66,18 +66,16 @@ export class Preparer {
     if (this.#tokenizer) return this.#tokenizer;
     const { source, config } = this.#model;
     const read = (path: string): Promise<Uint8Array | undefined> => readJsonFile(source, path, TOKENIZER_BYTES, signal);
-    const tokenizerJson = await read("tokenizer.json");
+    const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all(
+      ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"].map(read),
+    );
     if (!tokenizerJson) {
       throw new JanusError(
         "E_CONFIG",
         `${source.label}: tokenizer.json is missing; a prompt needs it (encode and --inputs do not)`,
       );
     }
-    const files = {
-      tokenizerJson,
-      tokenizerConfig: await read("tokenizer_config.json"),
-      specialTokensMap: await read("special_tokens_map.json"),
-    };
+    const files = { tokenizerJson, tokenizerConfig, specialTokensMap };
     const { generates, processor, vocabRows } = config;
     // Another call may have been here meanwhile.
     this.#tokenizer ??= this.#host.startTokenizer(files, { imageTag: processor.imageTag, generates, vocabRows });

@@ -44,6 +44,12 @@ export interface StartedModel {
 /** Timing the tiles takes about 10 ms, and the right one saves up to half of an image: models below 40 ms an image do without. */
 const TIMED_FLOP = 2e9;
 
+/**
+ * Of a smaller model threads share nothing that is worth it: an image of the demo model (0.06e9, 2.5 ms) takes as long on two as on one, and a second
+ * one takes 35 ms of processor time to start. About 5 ms an image.
+ */
+const SHARED_FLOP = 0.25e9;
+
 /** Opens a checkpoint, chooses a binary, starts the workers and loads the weights; on any error nothing is left running. */
 export async function startModel(
   host: Host,
@@ -55,26 +61,27 @@ export async function startModel(
   signal?.throwIfAborted();
   const source = await host.openModel(model, signal);
   const asked = options.threads ?? "auto";
-  const threads = asked === "auto" ? host.availableThreads() : asked;
+  const granted = asked === "auto" ? host.availableThreads() : asked;
   // Workers take longest to start, and need nothing for it: the files are read meanwhile.
-  const workers = Array.from({ length: threads }, () => host.startWorker());
+  const workers = Array.from({ length: asked === "auto" ? 1 : asked }, () => host.startWorker());
   let engine: Engine | undefined;
   try {
     onProgress?.({ status: "initiate", file: source.label });
     const variant = options.variant ?? "auto";
-    // Flags of the engine come before everything that is compiled.
-    const compiling = options.engineFlags === "auto" ? undefined : chooseVariant(host, variant, threads);
-    compiling?.catch(() => undefined); // Awaited below, unless the checkpoint is refused first.
     const opened = await openModel(source, signal);
-    const plan = planMemory(opened, options.dtype === "fp32", threads);
-    const worthTiming = imageFlop(opened.config, plan.weights) >= TIMED_FLOP;
+    const { config } = opened;
+    const flop = imageFlop(config);
+    const threads = asked === "auto" && flop < SHARED_FLOP ? 1 : granted;
+    while (workers.length < threads) workers.push(host.startWorker());
+    const worthTiming = flop >= TIMED_FLOP;
     // The first prompt of a small model would wait longer for a thread than for everything else.
     if (!worthTiming) host.expectPrompt();
+    const plan = planMemory(opened, options.dtype === "fp32", threads);
+    // Flags of the engine come before everything that is compiled.
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];
-    const chosen = await (compiling ?? chooseVariant(host, variant, threads));
+    const chosen = await chooseVariant(host, variant, threads);
     const { module, tile } = chosen;
-    const { config } = opened;
     const startWorker = (): WorkerHandle => workers.shift() ?? host.startWorker();
     engine = await Engine.start({ module, threads, config, plan, tile, startWorker });
     const tileNotes = worthTiming ? await engine.timeTiles(signal) : [];

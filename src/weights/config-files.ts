@@ -12,19 +12,19 @@ export interface ConfigBytes {
 /** Janus' own files are 2 KB. */
 export const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 
+const NAMES = ["config.json", "preprocessor_config.json", "processor_config.json"];
+
 /** Reads the configuration files of a checkpoint. Throws E_CONFIG when config.json is absent, or a file is not what its name says. */
 export async function readConfigFiles(source: WeightSource, signal?: AbortSignal): Promise<ConfigBytes> {
-  const config = await readJsonFile(source, "config.json", MAX_CONFIG_BYTES, signal);
+  const [config, preprocessor, processor] = await Promise.all(
+    NAMES.map((path) => readJsonFile(source, path, MAX_CONFIG_BYTES, signal)),
+  );
   if (config === undefined)
     throw refusal(
       "config.json",
       `expected it in ${quote(source.label)}, found none; is this the directory of a checkpoint?`,
     );
-  return {
-    config,
-    preprocessor: await readJsonFile(source, "preprocessor_config.json", MAX_CONFIG_BYTES, signal),
-    processor: await readJsonFile(source, "processor_config.json", MAX_CONFIG_BYTES, signal),
-  };
+  return { config, preprocessor, processor };
 }
 
 /** The bytes of one JSON file, undefined when there is none. Throws E_CONFIG beyond `limit` bytes, or when it is of another kind. */
