@@ -6,6 +6,7 @@ import sharp from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
+import { availableThreads } from "#dist/entry/node/available-threads.js";
 import { withSafetensors } from "#dist/entry/node/safetensors-file.js";
 import { syntheticPicture } from "#dist/weights/synthetic.js";
 import { janus, temporaryFolder } from "../support/cli.js";
@@ -63,6 +64,7 @@ for (const variant of RELAXED_EXPECTED ? ["simd", "relaxed"] : ["simd"]) {
     ]);
     assert.is(run.status, 0, run.stderr);
     const report = JSON.parse(run.stdout);
+    assert.is(report.runtime.threads, availableThreads());
     const actual = await readTensors(output);
     const expected = await readTensors(golden("full-size/expected.safetensors"));
     const { tokens }: { tokens: number[] } = JSON.parse(readFileSync(golden("full-size/expected.json"), "utf8"));

@@ -39,10 +39,12 @@ test("runtime says what runs, and why", async () => {
   }
 });
 
-test("threads auto is what the host grants", async () => {
-  const host = { ...watchedHost(), availableThreads: () => 2 };
+test("threads auto is one for a small model, whatever the host grants", async () => {
+  const watched = watchedHost();
+  const host = { ...watched, availableThreads: () => 2 };
   const { engine, runtime, close } = await startModel(host, TINY, {});
-  assert.is(runtime.threads, 2);
+  assert.is(runtime.threads, 1);
+  assert.is(watched.held().workers, 1);
   await engine.dispose();
   await close();
 });
