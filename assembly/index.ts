@@ -13,6 +13,7 @@ export { multiply } from "./kernels/multiply";
 export { normalise } from "./kernels/normalise";
 export { packPanels } from "./kernels/pack-panels";
 export { patchify } from "./kernels/patchify";
+export { patchifyRgb } from "./kernels/patchify-rgb";
 export { probeDot8, probeFma } from "./kernels/probe";
 export { resizeHorizontal } from "./kernels/resize-horizontal";
 export { resizeVertical } from "./kernels/resize-vertical";

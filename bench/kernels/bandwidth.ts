@@ -11,6 +11,7 @@ import { layernorm } from "../../test/reference/layernorm.js";
 import { normalise } from "../../test/reference/normalise.js";
 import { packPanels } from "../../test/reference/pack-panels.js";
 import { patchify } from "../../test/reference/patchify.js";
+import { patchifyRgb } from "../../test/reference/patchify-rgb.js";
 import { scatter } from "../../test/reference/scatter.js";
 import { widen } from "../../test/reference/widen.js";
 import { type Bed, bed } from "./memory.js";
@@ -109,6 +110,26 @@ const MAKERS: readonly Maker[] = [
           const exact = new Float32Array(count);
           normalise(exact, u8(memory, src, count), levels, SIZE, 0, SIZE);
           same("normalise", f32(memory, dst, count), exact);
+        },
+      };
+    },
+  },
+  {
+    kernel: "patchifyRgb",
+    shape: `3x${SIZE}x${SIZE}`,
+    storage: "f32",
+    bytes: 5 * 3 * SIZE ** 2,
+    make({ kernels, memory, take, fill }) {
+      const count = 3 * SIZE ** 2;
+      const [dst, src, lut] = [take(4 * count), take(roundUp(count, 4)), take(4 * 3 * 256)] as const;
+      fill(src, count / 4, 1);
+      const levels = fill(lut, 3 * 256, 2).slice();
+      return {
+        run: () => kernels.patchifyRgb(dst, src, lut, SIZE, PATCH, 0, TOKENS),
+        verify() {
+          const exact = new Float32Array(count);
+          patchifyRgb(exact, u8(memory, src, count), levels, SIZE, PATCH, 0, TOKENS);
+          same("patchifyRgb", f32(memory, dst, count), exact);
         },
       };
     },

@@ -10,6 +10,7 @@ import type { TileName } from "../wasm/abi.js";
 import { createMemory, ensureMemory } from "../wasm/memory.js";
 import type { TileChoice } from "../wasm/tiles.js";
 import type {
+  EncodeInput,
   EncodeOutput,
   GatherInput,
   GatherOwn,
@@ -25,11 +26,14 @@ import { planStaging, ROOMS } from "./staging.js";
 
 type Floats = Float32Array<ArrayBuffer>;
 
+/** An image as the tower takes it: pixel_values f32 [3,S,S], or the picture of S x S that they are looked up from, in a quarter of the bytes. */
+export type TowerImage = Float32Array | RgbImage;
+
 export interface EngineOptions {
   readonly module: WebAssembly.Module;
   readonly threads: number;
   readonly config: JanusConfig;
-  /** Of a model, or for `preprocess` alone. */
+  /** Of a model, or for `square` alone. */
   readonly plan: PicturePlan;
   /** The register tile that every worker uses, until `timeTiles` finds a faster one. */
   readonly tile: TileName;
@@ -176,6 +180,13 @@ export class Engine {
     };
   }
 
+  /** A picture resized and padded to the S x S that the tower sees; its data is given away. */
+  async square(picture: RgbImage, signal?: AbortSignal): Promise<RgbImage> {
+    const { width, height, data } = picture;
+    const [square] = await this.#run("square", { width, height }, data, [data.buffer], signal);
+    return square as RgbImage;
+  }
+
   /** pixel_values f32 [3,S,S] of a picture, whose data is given away. */
   async preprocess(picture: RgbImage, signal?: AbortSignal): Promise<Floats> {
     const { width, height, data } = picture;
@@ -183,10 +194,12 @@ export class Engine {
     return pixels as Floats;
   }
 
-  /** image_features f32 [P,W] of pixel_values [3,S,S]. */
-  async encode(pixels: Float32Array, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
-    const own = alone(pixels);
-    const [output] = await this.#run("encode", { taps, tile: this.#tile }, own, [own.buffer], signal);
+  /** image_features f32 [P,W] of an image. A square's data is given away. */
+  async encode(image: TowerImage, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
+    const [form, own] =
+      image instanceof Float32Array ? (["pixels", alone(image)] as const) : (["square", image.data] as const);
+    const input: EncodeInput = { form, taps, tile: this.#tile };
+    const [output] = await this.#run("encode", input, own, [own.buffer], signal);
     return output as EncodeOutput;
   }
 

@@ -1,3 +1,4 @@
+import type { RgbImage } from "../image/pixels.js";
 import type { JanusConfig } from "../model/config.js";
 import type { Pairing } from "../model/fusion.js";
 import { pairSlots } from "../model/fusion.js";
@@ -7,12 +8,11 @@ import { elements } from "../tensor.js";
 import type { WeightSource } from "../weights/source.js";
 import type { Items } from "./ahead.js";
 import { ahead, checkItems } from "./ahead.js";
-import type { Engine } from "./engine.js";
+import type { Engine, TowerImage } from "./engine.js";
 import { checkFinite, checkFloats, splitFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { Host, ImageInput } from "./host.js";
 import type { OpenModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
-import type { Picture } from "./pictures.js";
 import { Pictures } from "./pictures.js";
 import type { EmbedRequest, Prepared } from "./prepare.js";
 import { Preparer } from "./prepare.js";
@@ -78,7 +78,7 @@ export interface EncodeResult {
 interface Readied {
   readonly prepared: Prepared;
   readonly pairing: Pairing;
-  readonly first: Picture | undefined;
+  readonly first: RgbImage | undefined;
   readonly timings: Timings;
 }
 
@@ -289,10 +289,10 @@ export class JanusModel {
 
   /** image_features and image_embeds of each picture of a stream, in order; otherwise as `embedStream`. */
   encodeStream(images: Items<ImageInput>, options: CallOptions = {}): AsyncGenerator<EncodeResult, void, undefined> {
-    type Made = { readonly picture: Picture; readonly timings: Timings };
+    type Made = { readonly picture: RgbImage; readonly timings: Timings };
     const make = async (input: ImageInput, index: number, signal: AbortSignal): Promise<Made> => {
       const timings = newTimings();
-      const begin = (): Promise<Picture> => this.#pictures.ahead(input, index, timings, signal);
+      const begin = (): Promise<RgbImage> => this.#pictures.ahead(input, index, timings, signal);
       return { picture: await timed(timings, "total", begin), timings };
     };
     const compute = (
@@ -303,8 +303,8 @@ export class JanusModel {
       timed(timings, "total", async () => {
         last();
         const { tokens, width, dim } = this.config;
-        const pixels = await this.#pictures.pixels(picture, timings, signal);
-        const { features } = await timed(timings, "encode", () => this.#engine.encode(pixels, false, signal));
+        const square = await this.#pictures.square(picture, timings, signal);
+        const { features } = await timed(timings, "encode", () => this.#engine.encode(square, false, signal));
         const embeds = await timed(timings, "project", () => this.#engine.project(features, signal));
         return {
           imageFeatures: { type: "float32", dims: [1, tokens, width], data: features },
@@ -352,18 +352,24 @@ export class JanusModel {
     const { prepared, pairing, first, timings } = readied;
     const { inputIds, attentionMask, imagesSeqMask, imagesEmbMask } = prepared;
     const { signal } = call;
-    const make = (input: ImageInput, index: number): Promise<Picture> | Picture => {
+    const make = (input: ImageInput, index: number): Promise<RgbImage> | RgbImage => {
       if (index === 0 && first) return first;
       return this.#schedule.beside((turn) => this.#pictures.ahead(input, index, timings, turn), signal);
     };
     return timed(timings, "total", async () => {
       const kept: Float32Array[] = [];
-      const pixels = this.#pixels(prepared.images.flat(), make, timings, call, last, taps ? kept : undefined);
+      const finish = async (picture: RgbImage): Promise<TowerImage> => {
+        if (!taps) return this.#pictures.square(picture, timings, signal);
+        const pixels = await this.#pictures.pixels(picture, timings, signal);
+        kept.push(pixels);
+        return pixels;
+      };
+      const images = this.#inTurn(prepared.images.flat(), make, finish, call, last);
       const { inputsEmbeds, stages } = await embedSequence(
         this.#engine,
         this.#model,
         inputIds,
-        pixels,
+        images,
         pairing,
         timings,
         taps,
@@ -376,30 +382,28 @@ export class JanusModel {
     });
   }
 
-  /** pixel_values of each picture, when it is asked for, while the next is being made; all of them go to `kept`, too. */
-  async *#pixels(
+  /** Each picture finished, when it is asked for, while the next is being made. `last` is called when the last one is taken. */
+  async *#inTurn<Finished>(
     images: readonly ImageInput[],
-    make: (input: ImageInput, index: number) => Promise<Picture> | Picture,
-    timings: Timings,
+    make: (input: ImageInput, index: number) => Promise<RgbImage> | RgbImage,
+    finish: (picture: RgbImage) => Promise<Finished>,
     call: AbortController,
     last: () => void = () => {},
-    kept?: Float32Array[],
-  ): AsyncGenerator<Float32Array, void, undefined> {
+  ): AsyncGenerator<Finished, void, undefined> {
     let left = images.length;
     if (left === 0) last();
     for await (const picture of ahead(images, make, call)) {
       if (--left === 0) last();
-      const pixels = await this.#pictures.pixels(picture, timings, call.signal);
-      kept?.push(pixels);
-      yield pixels;
+      yield await finish(picture);
     }
   }
 
-  /** The same, all of them preprocessed by the compute workers, which have nothing else to do. */
+  /** pixel_values of each picture, when it is asked for, made by the compute workers, which have nothing else to do; the next is decoded meanwhile. */
   #pixelsAlone(images: readonly ImageInput[], call: AbortController): AsyncGenerator<Float32Array, void, undefined> {
     const timings = newTimings();
-    const make = (input: ImageInput, index: number): Promise<Picture> =>
+    const make = (input: ImageInput, index: number): Promise<RgbImage> =>
       this.#pictures.decode(input, index, timings, call.signal);
-    return this.#pixels(images, make, timings, call);
+    const finish = (picture: RgbImage): Promise<Float32Array> => this.#pictures.pixels(picture, timings, call.signal);
+    return this.#inTurn(images, make, finish, call);
   }
 }

@@ -4,12 +4,12 @@ import { Engine } from "./engine.js";
 import type { Host } from "./host.js";
 import { tileOf } from "./variant.js";
 
-/** A worker that preprocesses beside those that compute, one picture at a time. It has no weights, and the memory that its largest picture takes. */
-export type PictureWorker = Pick<Engine, "preprocess" | "dispose">;
+/** A worker that makes squares of pictures beside those that compute, one at a time. It has no weights, and the memory that its largest picture takes. */
+export type PictureWorker = Pick<Engine, "square" | "dispose">;
 
 /**
- * Starts one. It takes the plain variant, which runs everywhere: the resize computes in whole numbers and the levels are looked up, so every
- * variant gives the same pixels.
+ * Starts one. It takes the plain variant, which runs everywhere: the resize computes in whole numbers, so every variant gives the same
+ * pixels.
  */
 export async function startPictureWorker(host: Host, config: JanusConfig): Promise<PictureWorker> {
   const module = await WebAssembly.compile(await host.binary("simd"));

@@ -9,10 +9,10 @@ import { timed } from "./timings.js";
 
 type Floats = Float32Array<ArrayBuffer>;
 
-/** A picture on its way: decoded, or its pixel_values f32 [3,S,S] already. */
-export type Picture = RgbImage | Floats;
-
-/** The way of pictures to pixel_values: decoding by the host, then preprocessing, by whichever workers are free. Adds to `timings`. */
+/**
+ * The way of pictures to the tower: decoding by the host, then resizing and padding to its S x S, by whichever workers are free. A picture of
+ * that size has arrived. Where pixel_values are asked for, the compute workers make them. Adds to `timings`.
+ */
 export class Pictures {
   readonly #host: Host;
   readonly #engine: Engine;
@@ -31,18 +31,23 @@ export class Pictures {
   }
 
   /**
-   * Decodes, and while the compute workers are busy preprocesses on a worker of its own, which the first such picture starts. Compute workers
+   * Decodes, and while the compute workers are busy makes a square on a worker of its own, which the first such picture starts. Compute workers
    * that wait for the picture share the work among them instead, and a host that grants one thread would only take turns. One call at a time.
    */
-  async ahead(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<Picture> {
+  async ahead(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<RgbImage> {
     const picture = await this.decode(input, index, timings, signal);
-    if (!this.#engine.busy || this.#host.availableThreads() === 1) return picture;
-    return timed(timings, "preprocess", async () => (await this.#started()).preprocess(picture, signal));
+    if (this.#isSquare(picture) || !this.#engine.busy || this.#host.availableThreads() === 1) return picture;
+    return timed(timings, "preprocess", async () => (await this.#started()).square(picture, signal));
   }
 
-  /** Does on the compute workers what is left to do. */
-  async pixels(picture: Picture, timings: Timings, signal: AbortSignal): Promise<Floats> {
-    if (picture instanceof Float32Array) return picture;
+  /** The picture of S x S: what is left to do, the compute workers do. The data of `picture` is given away. */
+  async square(picture: RgbImage, timings: Timings, signal: AbortSignal): Promise<RgbImage> {
+    if (this.#isSquare(picture)) return picture;
+    return timed(timings, "preprocess", () => this.#engine.square(picture, signal));
+  }
+
+  /** pixel_values f32 [3,S,S] of a picture, square or not, whose data is given away. */
+  pixels(picture: RgbImage, timings: Timings, signal: AbortSignal): Promise<Floats> {
     return timed(timings, "preprocess", () => this.#engine.preprocess(picture, signal));
   }
 
@@ -50,6 +55,11 @@ export class Pictures {
   async dispose(): Promise<void> {
     const worker = await this.#worker?.catch(() => undefined);
     await worker?.dispose();
+  }
+
+  #isSquare({ width, height }: RgbImage): boolean {
+    const { imageSize } = this.#config;
+    return width === imageSize && height === imageSize;
   }
 
   #started(): Promise<PictureWorker> {

@@ -1,9 +1,11 @@
+import { normalisedLevels } from "../image/levels.js";
+import type { RgbImage } from "../image/pixels.js";
 import type { PicturePlan } from "../image/plan.js";
-import type { PreprocessConfig } from "../image/preprocess.js";
-import { preprocessPicture } from "../image/preprocess.js";
+import { preprocessPicture, squarePicture } from "../image/preprocess.js";
 import { projectImage } from "../model/aligner.js";
 import type { JanusConfig } from "../model/config.js";
 import type { ModelPlan } from "../model/plan.js";
+import type { ImageForm } from "../model/vision.js";
 import { encodeImage } from "../model/vision.js";
 import { fromBlocks, toBlocks } from "../ops/column-blocks.js";
 import type { OpContext } from "../ops/context.js";
@@ -24,7 +26,7 @@ import { chooseTile } from "../wasm/tiles.js";
 import type { StagingPlan } from "./staging.js";
 import { ROOMS } from "./staging.js";
 
-/** What every worker is started with; must survive a structured clone. A worker with a picture's plan runs `preprocess` alone. */
+/** What every worker is started with; must survive a structured clone. A worker with a picture's plan runs `square` alone. */
 export interface Setup<Plan extends PicturePlan = ModelPlan> {
   readonly module: WebAssembly.Module;
   /** Absent when there is a single worker, which then owns a memory that is not shared. */
@@ -113,16 +115,25 @@ export interface PictureSize {
   readonly height: number;
 }
 
-/** Packed RGB u8 in, pixel_values f32 [3,S,S] out. */
-const preprocess: Program<ModelContext<PicturePlan>> = (
+/** Packed RGB u8 in, the picture of S x S that the tower sees out. */
+const square: Program<ModelContext<PicturePlan>> = (
   x,
   input: PictureSize,
   own: Uint8Array | undefined,
 ): Reply | undefined => {
+  const { square } = x.plan.activations;
+  const { preprocess, imageSize: size } = x.config;
+  squarePicture(x, preprocess, input, own, square, new Arena(x.plan.free));
+  if (!x.team.leads) return undefined;
+  const output: RgbImage = { width: size, height: size, data: u8(x.memory, square, 3 * size ** 2).slice() };
+  return { output, transfer: [output.data.buffer] };
+};
+
+/** Packed RGB u8 in, pixel_values f32 [3,S,S] out. */
+const preprocess: Program<ModelContext> = (x, input: PictureSize, own: Uint8Array | undefined): Reply | undefined => {
   const { pixels } = x.plan.activations;
-  const config: PreprocessConfig = x.config.preprocess;
-  preprocessPicture(x, config, input, own, pixels, new Arena(x.plan.free));
-  return answer(x, pixels, 3 * config.imageSize ** 2);
+  preprocessPicture(x, x.config.preprocess, input, own, pixels, new Arena(x.plan.free));
+  return answer(x, pixels, 3 * x.config.imageSize ** 2);
 };
 
 export interface EncodeOutput {
@@ -132,15 +143,24 @@ export interface EncodeOutput {
 }
 
 export interface EncodeInput {
+  readonly form: ImageForm;
   readonly taps: boolean;
   readonly tile: TileName;
 }
 
-/** pixel_values f32 [3,S,S] in, image_features f32 [P,W] out. */
-const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array): Reply | undefined => {
+/** pixel_values f32 [3,S,S] or a square u8 [S,S,3] in, image_features f32 [P,W] out. */
+const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array | Uint8Array): Reply | undefined => {
   const a = x.plan.activations;
   const { tokens, width } = x.config;
-  if (x.team.leads) f32(x.memory, a.pixels, own.length).set(own);
+  if (x.team.leads) {
+    if (input.form === "pixels") {
+      f32(x.memory, a.pixels, own.length).set(own);
+    } else {
+      const levels = normalisedLevels(x.config.preprocess);
+      u8(x.memory, a.square, own.length).set(own);
+      f32(x.memory, a.levels, levels.length).set(levels);
+    }
+  }
   x.team.barrier();
   const stages: [string, Float32Array<ArrayBuffer>][] = [];
   // The leader copies a stage while the others start the next op, which reads it and writes elsewhere.
@@ -151,6 +171,7 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array)
     x.config,
     x.plan.weights,
     a,
+    input.form,
     input.taps && x.team.leads ? tap : undefined,
   );
   if (!x.team.leads) return undefined;
@@ -246,4 +267,4 @@ function answer(x: OpContext, at: Pointer, count: number): Reply | undefined {
 }
 
 /** Every program a worker knows, by the name the caller uses. */
-export const PROGRAMS = { timeTiles, pack, preprocess, encode, project, embedTokens, fuse } as const;
+export const PROGRAMS = { timeTiles, pack, square, preprocess, encode, project, embedTokens, fuse } as const;

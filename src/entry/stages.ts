@@ -4,7 +4,7 @@ import type { Pairing } from "../model/fusion.js";
 import { distinctRows, tokenRows } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { STORAGE_BYTES } from "../wasm/abi.js";
-import type { Engine } from "./engine.js";
+import type { Engine, TowerImage } from "./engine.js";
 import { checkFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { OpenModel } from "./load.js";
 import type { Timings } from "./timings.js";
@@ -82,12 +82,12 @@ export async function fuseRows(
 /** Stages by the names of `embed --stages`. */
 export type Stages = Readonly<Record<string, Tensor<"float32">>>;
 
-/** Encodes, projects, embeds and fuses; `pixels` are those of `pairing.images`, in order, and taken when their turn comes. */
+/** Encodes, projects, embeds and fuses; `images` are those of `pairing.images`, in order, and taken when their turn comes. */
 export async function embedSequence(
   engine: Engine,
   model: OpenModel,
   inputIds: Tensor<"int64">,
-  pixels: Iterable<Float32Array> | AsyncIterable<Float32Array>,
+  images: Iterable<TowerImage> | AsyncIterable<TowerImage>,
   pairing: Pairing,
   timings: Timings,
   taps: boolean,
@@ -98,7 +98,7 @@ export async function embedSequence(
   const embeds: Float32Array[] = [];
   const tapped = new Map<string, Float32Array[]>();
   if (taps) for (const stage of stageNames(blocks)) tapped.set(stage, []);
-  for await (const image of pixels) {
+  for await (const image of images) {
     const encoded = await timed(timings, "encode", () => engine.encode(image, taps, signal));
     for (const [stage, data] of encoded.stages) tapped.get(stage)?.push(data);
     embeds.push(await timed(timings, "project", () => engine.project(encoded.features, signal)));

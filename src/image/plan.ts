@@ -2,11 +2,11 @@ import type { Pointer } from "../wasm/abi.js";
 import { ARENA_BASE, NULL } from "../wasm/abi.js";
 import { Arena } from "../wasm/memory.js";
 
-/** What preprocessing needs of a memory's plan. The plan of a whole model has it, too. */
+/** What the way to a square needs of a memory's plan. The plan of a whole model has it, too. */
 export interface PicturePlan {
   readonly activations: {
-    /** f32 [3,S,S] */
-    readonly pixels: Pointer;
+    /** u8 [S,S,3] */
+    readonly square: Pointer;
   };
   readonly control: Pointer;
   readonly scratch: Pointer;
@@ -15,9 +15,9 @@ export interface PicturePlan {
   readonly free: Pointer;
 }
 
-/** The memory of a worker that preprocesses and does nothing else: no weights, and no control block, which a worker alone has outside. */
+/** The memory of a worker that makes squares of pictures and does nothing else: no weights, and no control block, which a worker alone has outside. */
 export function planPictures(imageSize: number): PicturePlan {
   const arena = new Arena(ARENA_BASE);
-  const pixels = arena.take(3 * imageSize ** 2 * 4);
-  return { activations: { pixels }, control: NULL, scratch: NULL, scratchBytes: 0, free: arena.end };
+  const square = arena.take(3 * imageSize ** 2);
+  return { activations: { square }, control: NULL, scratch: NULL, scratchBytes: 0, free: arena.end };
 }

@@ -25,12 +25,12 @@ export interface PreprocessConfig {
 const RGB = 3;
 
 /**
- * dst f32 [3,S,S] from a picture of any size: Pillow's bicubic resize (horizontal pass first, to u8, a pass whose size does not change is
- * left out), padding to a square with the background colour, rescale and normalise. VLMImageProcessor.resize and .preprocess.
+ * dst u8 [S,S,3] from a picture of any size: Pillow's bicubic resize (horizontal pass first, to u8, a pass whose size does not change is
+ * left out), padding to a square with the background colour. VLMImageProcessor.resize. A picture of S x S stays as it is.
  *
- * `picture.data` is read on the leader alone. Buffers are taken from `arena`, the memory grown to hold them.
+ * `data` is read on the leader alone. Buffers are taken from `arena`, the memory grown to hold them.
  */
-export function preprocessPicture(
+export function squarePicture(
   x: OpContext,
   config: PreprocessConfig,
   picture: { readonly width: number; readonly height: number },
@@ -46,27 +46,43 @@ export function preprocessPicture(
 
   const source = arena.take(width * height * RGB);
   const narrowed = horizontal ? arena.take(fit.width * height * RGB) : source;
-  const canvas = arena.take(size * size * RGB);
-  const lut = arena.take(RGB * 256 * 4);
   const across = horizontal && placeTables(horizontal, arena);
   const down = vertical && placeTables(vertical, arena);
   if (x.team.leads) {
     ensureMemory(x.memory, arena.end);
     if (data) u8(x.memory, source, data.length).set(data);
-    f32(x.memory, lut, RGB * 256).set(normalisedLevels(config));
     if (horizontal && across) writeTables(x, horizontal, across);
     if (vertical && down) writeTables(x, vertical, down);
   }
   x.team.barrier();
 
   const [red = 0, green = 0, blue = 0] = config.background;
-  if (fit.width < size || fit.height < size) fillRgb(x, canvas, [red, green, blue], size * size);
+  if (fit.width < size || fit.height < size) fillRgb(x, dst, [red, green, blue], size * size);
   if (across) resizeHorizontal(x, narrowed, source, across, width, fit.width, height);
   const stride = size * RGB;
-  const paste = (canvas + fit.y * stride + fit.x * RGB) as Pointer;
+  const paste = (dst + fit.y * stride + fit.x * RGB) as Pointer;
   if (down) resizeVertical(x, paste, narrowed, down, fit.width * RGB, stride, fit.height);
   else copyRows(x, paste, narrowed, fit.width * RGB, fit.width * RGB, stride, fit.height);
-  normalise(x, dst, canvas, lut, size);
+}
+
+/**
+ * dst f32 [3,S,S] from a picture of any size: its square, rescaled and normalised. VLMImageProcessor.resize and .preprocess. `data` and `arena`
+ * as of `squarePicture`.
+ */
+export function preprocessPicture(
+  x: OpContext,
+  config: PreprocessConfig,
+  picture: { readonly width: number; readonly height: number },
+  data: Uint8Array | undefined,
+  dst: Pointer,
+  arena: Arena,
+): void {
+  const square = arena.take(config.imageSize ** 2 * RGB);
+  const lut = arena.take(RGB * 256 * 4);
+  squarePicture(x, config, picture, data, square, arena);
+  if (x.team.leads) f32(x.memory, lut, RGB * 256).set(normalisedLevels(config));
+  x.team.barrier();
+  normalise(x, dst, square, lut, config.imageSize);
 }
 
 function placeTables(tables: ResampleTable, arena: Arena): AxisTables {

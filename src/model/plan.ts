@@ -32,8 +32,12 @@ export interface Weights {
  * share memory: patches before the first block, the attention's, the MLP's, the aligner's.
  */
 export interface Activations {
-  /** f32 [3,S,S], as it is handed in. */
+  /** f32 [3,S,S]: an image handed in as pixel_values. */
   readonly pixels: Pointer;
+  /** u8 [S,S,3]: an image handed in as the square that pixel_values are looked up from. In the place of `pixels`: it is one or the other. */
+  readonly square: Pointer;
+  /** f32 [3,256]: what the levels of a square's channels become. */
+  readonly levels: Pointer;
   /** f32 [P, 3*patch*patch] */
   readonly patches: Pointer;
   /** f32 [P,W]: the residual stream. */
@@ -165,10 +169,13 @@ function planActivations(arena: Arena, config: JanusConfig): Activations {
   const attending = group();
   const feeding = group();
   const aligning = group();
+  const pixels = patching(3 * config.imageSize ** 2);
   const planned = {
     stream,
     normed,
-    pixels: patching(3 * config.imageSize ** 2),
+    pixels,
+    square: pixels,
+    levels: patching(3 * 256),
     patches: patching(matrix(3 * config.patchSize ** 2)),
     queries: attending(queryElements(shape)),
     keys: attending(keyElements(shape)),

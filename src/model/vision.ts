@@ -4,6 +4,7 @@ import { blockRows, plainRows } from "../ops/context.js";
 import { layernorm } from "../ops/layernorm.js";
 import { linear, linearHeads } from "../ops/linear.js";
 import { patchify } from "../ops/patchify.js";
+import { patchifyRgb } from "../ops/patchify-rgb.js";
 import { EPILOGUE, type Pointer } from "../wasm/abi.js";
 import type { JanusConfig } from "./config.js";
 import type { Activations, Weights } from "./plan.js";
@@ -11,13 +12,24 @@ import type { Activations, Weights } from "./plan.js";
 /** Called with a stage's name and its [P,W] buffer in column blocks, on every worker. Stages that are not tapped cost nothing. */
 export type Tap = (stage: string, at: Pointer) => void;
 
+/** How an image is handed in: pixel_values in activations.pixels, or activations.square with activations.levels. */
+export type ImageForm = "pixels" | "square";
+
 /**
- * The vision tower on one image: activations.pixels [3,S,S] to activations.normed [P,W], in column blocks.
+ * The vision tower on one image: activations.pixels [3,S,S], or the same numbers by activations.square [S,S,3] and activations.levels [3,256], to
+ * activations.normed [P,W], in column blocks.
  *
  * siglip_vit.py VisionTransformer.forward_features with ignore_head, no class token and no attention pooling; stages are tapped after the
  * position add (`vision.patch_embed`) and after each block (`vision.block.N`).
  */
-export function encodeImage(x: ProductContext, config: JanusConfig, w: Weights, a: Activations, tap?: Tap): void {
+export function encodeImage(
+  x: ProductContext,
+  config: JanusConfig,
+  w: Weights,
+  a: Activations,
+  form: ImageForm,
+  tap?: Tap,
+): void {
   const { tokens: rows, width } = config;
   const patches = { at: a.patches, rows };
   const stream = { at: a.stream, rows };
@@ -28,7 +40,8 @@ export function encodeImage(x: ProductContext, config: JanusConfig, w: Weights, 
 
   // x = self.patch_embed(x)
   // x = x + self.pos_embed
-  patchify(x, a.patches, a.pixels, config.imageSize, config.patchSize);
+  if (form === "pixels") patchify(x, a.patches, a.pixels, config.imageSize, config.patchSize);
+  else patchifyRgb(x, a.patches, a.square, a.levels, config.imageSize, config.patchSize);
   linear(x, stream, patches, w.patchEmbed, { residual: plainRows(w.posEmbed, width) });
   tap?.("vision.patch_embed", a.stream);
 

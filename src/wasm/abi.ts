@@ -140,6 +140,19 @@ export interface Kernels {
   patchify(dst: Pointer, pixels: Pointer, size: number, patch: number, tokenBegin: number, tokenEnd: number): void;
 
   /**
+   * The same of what `normalise` makes of src u8 [size,size,3] and lut f32 [3,256], which is not written in between. Tokens in range.
+   */
+  patchifyRgb(
+    dst: Pointer,
+    src: Pointer,
+    lut: Pointer,
+    size: number,
+    patch: number,
+    tokenBegin: number,
+    tokenEnd: number,
+  ): void;
+
+  /**
    * dst[r] = (src[r] - mean) / sqrt(variance + eps) * gamma + beta over `width` columns, biased variance, two passes. dst and src in
    * column blocks of `rows` rows; dst may be src. Rows r in range.
    */

@@ -50,7 +50,7 @@ const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 3
 
 /** What is asked of workers while pictures are computed. */
 const steps = (events: readonly string[]): string[] =>
-  events.filter((event) => /^(run:(preprocess|encode|project)|beside:.*)$/.test(event));
+  events.filter((event) => /^(run:(square|preprocess|encode|project)|beside:.*)$/.test(event));
 
 async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
@@ -192,8 +192,8 @@ async function whileEncoding(
   return steps(host.events);
 }
 
-const IN_TURN = ["run:preprocess", "run:encode", "run:project"];
-/** All but the first picture come preprocessed. */
+const IN_TURN = ["run:square", "run:encode", "run:project"];
+/** All but the first picture come as squares. */
 const COMPUTED = [...IN_TURN, ...IN_TURN.slice(1), ...IN_TURN.slice(1)];
 
 const KINDS: Readonly<Record<string, (model: JanusModel) => Promise<unknown>>> = {
@@ -207,8 +207,8 @@ const KINDS: Readonly<Record<string, (model: JanusModel) => Promise<unknown>>> =
 
 for (const [what, work] of Object.entries(KINDS)) {
   test(`${what}: while one picture is encoded the next is decoded and preprocessed, and no other`, async () => {
-    const events = await whileEncoding(2, /^beside:preprocess$/, work, 3);
-    const beside = ["beside:start", "beside:preprocess", "beside:preprocess"];
+    const events = await whileEncoding(2, /^beside:square$/, work, 3);
+    const beside = ["beside:start", "beside:square", "beside:square"];
     assert.equal(
       [events.filter((event) => event.startsWith("run:")), events.filter((event) => event.startsWith("beside:"))],
       [COMPUTED, beside],
@@ -331,7 +331,7 @@ test("a broken second picture does not wait for the first to be encoded", async 
   await soon();
   host.letGo(); // The workers were stopped, or had just ended.
   assert.is(await within(PROMPT_MS, call, "embed"), broken);
-  assert.equal(steps(host.events), ["run:preprocess", "run:encode"], "nothing was projected");
+  assert.equal(steps(host.events), ["run:square", "run:encode"], "nothing was projected");
   host.letGo();
   assert.is(hex((await model.embed(REQUESTS[0]!)).inputsEmbeds), (await oneByOne()).embeds[0]);
   await model.dispose();
@@ -401,8 +401,8 @@ test("leaving the loop ends what is being made ready, and the model goes on", as
 
 /** Everything that goes on in three requests, and what comes again and again at its second time, too. */
 const MOMENTS = [
-  ...["beside:start", "tokenizer", "tokenize", "decode", "run:preprocess", "run:encode", "run:project"],
-  ...["run:embedTokens", "run:fuse", "beside:preprocess", "decode 2", "run:encode 2", "beside:preprocess 2"],
+  ...["beside:start", "tokenizer", "tokenize", "decode", "run:square", "run:encode", "run:project"],
+  ...["run:embedTokens", "run:fuse", "beside:square", "decode 2", "run:encode 2", "beside:square 2"],
 ];
 
 const LONG: readonly EmbedRequest[] = [several(PICTURES.slice(0, 2)), several(PICTURES.slice(2, 4)), several(PICTURES)];

@@ -1,9 +1,9 @@
 /** Every op as a program that a test can call by name, in this thread or on a pool of workers. */
-import { type PreprocessConfig, preprocessPicture } from "#dist/image/preprocess.js";
+import { type PreprocessConfig, preprocessPicture, squarePicture } from "#dist/image/preprocess.js";
 import { projectImage } from "#dist/model/aligner.js";
 import type { JanusConfig } from "#dist/model/config.js";
 import type { Activations, Weights } from "#dist/model/plan.js";
-import { encodeImage } from "#dist/model/vision.js";
+import { encodeImage, type ImageForm } from "#dist/model/vision.js";
 import { attention } from "#dist/ops/attention.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
 import { fromBlocks } from "#dist/ops/column-blocks.js";
@@ -14,6 +14,7 @@ import { linear, linearHeads } from "#dist/ops/linear.js";
 import { normalise } from "#dist/ops/normalise.js";
 import { countNonFinite, packPieces, type StoredPiece } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
+import { patchifyRgb } from "#dist/ops/patchify-rgb.js";
 import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
 import { scatter } from "#dist/ops/scatter.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
@@ -61,18 +62,30 @@ function preprocess(
   preprocessPicture(x, config, picture, x.team.leads ? picture.data : undefined, dst, new Arena(free));
 }
 
+/** As `preprocess`. */
+function square(
+  x: ProductContext,
+  config: PreprocessConfig,
+  picture: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  dst: Pointer,
+  free: Pointer,
+): void {
+  squarePicture(x, config, picture, x.team.leads ? picture.data : undefined, dst, new Arena(free));
+}
+
 /** What the tap saw, in order: on every worker the same names. */
 function encode(
   x: ProductContext,
   config: JanusConfig,
   weights: Weights,
   activations: Activations,
+  form: ImageForm,
   taps: boolean,
 ): readonly (readonly [string, Float32Array])[] {
   const seen: [string, Float32Array][] = [];
   const tap = (stage: string, at: Pointer): number =>
     seen.push([stage, fromBlocks(x.memory, { at, rows: config.tokens }, config.width)]);
-  encodeImage(x, config, weights, activations, taps ? tap : undefined);
+  encodeImage(x, config, weights, activations, form, taps ? tap : undefined);
   return seen;
 }
 
@@ -123,11 +136,13 @@ export const OPS = {
   packVector,
   packWeights,
   patchify,
+  patchifyRgb,
   preprocess,
   project: projectImage,
   resizeHorizontal,
   resizeVertical,
   scatter,
+  square,
 };
 
 export type Op = keyof typeof OPS;

@@ -75,6 +75,8 @@ export function placeActivations(team: Team, config: JanusConfig): Activations {
   const matrix = (columns: number) => floats(blockElements(tokens, columns));
   return {
     pixels: floats(3 * imageSize ** 2),
+    square: team.take(3 * imageSize ** 2),
+    levels: floats(3 * 256),
     patches: matrix(3 * patchSize ** 2),
     stream: matrix(width),
     normed: matrix(width),

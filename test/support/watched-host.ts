@@ -6,7 +6,7 @@ import type { WorkerHandle } from "#dist/threads/protocol.js";
 export interface WatchedHost extends Host {
   /**
    * In order: `open`, `read:<path>`, `close`, `start`, `run:<program>`, `decode`, `tokenizer`, `tokenize`, `dispose`; of a picture worker
-   * `beside:start` and `beside:preprocess`.
+   * `beside:start` and `beside:square`.
    */
   readonly events: string[];
   /** Sources open, workers and tokenizers not ended. */

@@ -36,10 +36,14 @@ async function withEngine(threads: number, work: (engine: Engine) => Promise<voi
 
 /** Everything an engine can be asked, as one list of arrays. */
 async function everything(engine: Engine): Promise<Float32Array[]> {
-  const picture = { width: 70, height: 50, data: Uint8Array.from({ length: 70 * 50 * 3 }, (_, i) => (i * 7) % 256) };
+  const bytes = (): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: 70 * 50 * 3 }, (_, i) => (i * 7) % 256);
+  const picture = { width: 70, height: 50, data: bytes() };
   const pixels = await engine.preprocess(picture);
   assert.is(picture.data.length, 0, "the picture was given away");
   const { features, stages } = await engine.encode(pixels, true);
+  const square = await engine.square({ width: 70, height: 50, data: bytes() });
+  assertSameBits((await engine.encode(square, false)).features, features);
+  assert.is(square.data.length, 0, "the square was given away");
   const embeds = await engine.project(features);
   const rows = 9;
   const table = Uint16Array.from({ length: 3 * dim }, (_, i) => 0x3f80 + (i % 100));

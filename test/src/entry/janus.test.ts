@@ -133,6 +133,33 @@ test("every stage alone gives what embed gives", () =>
     assert.is(hex(inputsEmbeds), hex(whole.inputsEmbeds));
   }));
 
+test("pixel_values are made where they are asked for: without, squares give the same bytes", () =>
+  withModel(async (model, host) => {
+    const { imageSize: size } = model.config;
+    const own = {
+      width: size,
+      height: size,
+      data: Uint8Array.from({ length: 3 * size ** 2 }, (_, i) => (i * 31) % 256),
+    };
+    const before = own.data.slice();
+    const images = [CHINA, own, FLOWER];
+    const request = { prompt: "<image_placeholder>".repeat(images.length), images };
+    const pixels = await model.preprocess(images);
+    host.events.length = 0;
+    const ran = (program: string): number => host.events.splice(0).filter((event) => event.endsWith(program)).length;
+    const tapped = await model.embed(request, { stages: true });
+    assert.is(ran(":preprocess"), images.length);
+    assert.is(hex(tapped.stages?.["pixel_values"]), hex(pixels));
+    assert.is(hex((await model.embed(request)).inputsEmbeds), hex(tapped.inputsEmbeds));
+    assert.is(ran(":preprocess"), 0);
+    const features = await model.encode(pixels);
+    const streamed: string[] = [];
+    for await (const { imageFeatures } of model.encodeStream(images)) streamed.push(hex(imageFeatures));
+    assert.is(streamed.join(""), hex(features));
+    assert.is(ran(":preprocess"), 0);
+    assert.equal(own.data, before, "the caller's own square is not given away");
+  }));
+
 test("images alone, in a batch and in [B, N] give the same bytes", () =>
   withModel(async (model) => {
     const pixels = await model.preprocess([CHINA, FLOWER, CHINA, FLOWER]);
@@ -475,7 +502,7 @@ test("calls queue in order and do not mix", () =>
     for (const call of [...embeds, last]) assert.is(hex((await call).inputsEmbeds), alone);
     assert.is(hex((await other).inputsEmbeds), text);
     assert.equal((await pixels).dims, [1, 3, 64, 64]);
-    const embed = ["preprocess", "encode", "project", "embedTokens", "fuse"];
+    const embed = ["square", "encode", "project", "embedTokens", "fuse"];
     assert.equal(
       host.events.filter((event) => event.startsWith("run:")).map((event) => event.slice(4)),
       ["preprocess", ...embed, ...embed, ...embed, "embedTokens", ...embed],
@@ -522,7 +549,7 @@ const EMBED_EVENTS = [
   "tokenizer",
   "tokenize",
   "decode",
-  "run:preprocess",
+  "run:square",
   "run:encode",
   "run:project",
   "read:model.safetensors",

@@ -1,4 +1,4 @@
-/** A picture worker beside an engine: the same pixels, and nothing of the model's memory. */
+/** A picture worker beside an engine: the same squares, and nothing of the model's memory. */
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -32,7 +32,7 @@ async function withWorker(work: (worker: PictureWorker) => Promise<void>): Promi
 }
 
 for (const variant of VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxed(variant))) {
-  test(`the recorded pictures: the pixels of compute workers of ${variant}`, () =>
+  test(`the recorded pictures: the squares of compute workers of ${variant}`, () =>
     withWorker(async (worker) => {
       const host = watchedHost();
       const { module } = await probe(host, variant);
@@ -45,8 +45,10 @@ for (const variant of VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxe
       assert.is(pictures.length, 34);
       for (const { file } of pictures) {
         const picture = await decoder.decode(readFileSync(golden(`preprocess/${file}`)), file);
-        const expected = await engine.preprocess({ ...picture, data: picture.data.slice() });
-        assertSameBits(await worker.preprocess(picture), expected, file);
+        const expected = await engine.square({ ...picture, data: picture.data.slice() });
+        const square = await worker.square(picture);
+        assert.equal([square.width, square.height], [model.config.imageSize, model.config.imageSize]);
+        assertSameBits(square.data, expected.data, file);
         assert.is(picture.data.length, 0, "the picture was given away");
       }
       await decoder.dispose();
@@ -57,15 +59,15 @@ for (const variant of VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxe
 test("what does not fit and an abort leave it usable", () =>
   withWorker(async (worker) => {
     const picture = () => ({ width: 20, height: 10, data: new Uint8Array(600).fill(9) });
-    const expected = await worker.preprocess(picture());
+    const expected = await worker.square(picture());
     const huge = { width: 60_000, height: 60_000, data: new Uint8Array(3) };
-    await refused(worker.preprocess(huge), "E_OOM", /bytes needed, but a WebAssembly memory ends at/);
+    await refused(worker.square(huge), "E_OOM", /bytes needed, but a WebAssembly memory ends at/);
     const controller = new AbortController();
     const large = { width: 6000, height: 6000, data: new Uint8Array(108e6) };
-    const work = rejection(worker.preprocess(large, controller.signal));
+    const work = rejection(worker.square(large, controller.signal));
     controller.abort("enough");
     assert.is(await work, "enough");
-    assertSameBits(await worker.preprocess(picture()), expected);
+    assertSameBits((await worker.square(picture())).data, expected.data);
   }));
 
 test("a host that refuses the worker: its error, and nothing is left", async () => {

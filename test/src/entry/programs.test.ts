@@ -12,6 +12,7 @@ import {
   startModel,
 } from "#dist/entry/programs.js";
 import { planStaging, ROOMS } from "#dist/entry/staging.js";
+import type { RgbImage } from "#dist/image/pixels.js";
 import { sliceCount } from "#dist/ops/pack.js";
 import { CONTROL_BYTES, STOP, WORD } from "#dist/threads/control.js";
 import { Ring } from "#dist/threads/ring.js";
@@ -169,11 +170,19 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.is(pixels.length, 3 * imageSize ** 2);
   assert.equal(reply.transfer, [pixels.buffer]);
 
-  const plain = call("encode", x, { taps: false, tile: "4x8" }, pixels);
+  const squared = call("square", x, { width: 30, height: 20 }, picture);
+  const square = squared.output as RgbImage;
+  assert.equal([square.width, square.height, square.data.length], [imageSize, imageSize, 3 * imageSize ** 2]);
+  assert.equal(squared.transfer, [square.data.buffer]);
+  assertSameBits(call("preprocess", x, square, square.data).output as Float32Array, pixels);
+
+  const plain = call("encode", x, { form: "pixels", taps: false, tile: "4x8" }, pixels);
   const { features, stages } = plain.output as EncodeOutput;
   assert.is(features.length, tokens * width);
   assert.equal([stages.length, plain.transfer], [0, [features.buffer]]);
-  const tapped = call("encode", x, { taps: true, tile: "4x8" }, pixels);
+  const looked = call("encode", x, { form: "square", taps: false, tile: "4x8" }, square.data);
+  assertSameBits((looked.output as EncodeOutput).features, features, "looked up from the square");
+  const tapped = call("encode", x, { form: "pixels", taps: true, tile: "4x8" }, pixels);
   const output = tapped.output as EncodeOutput;
   assertSameBits(output.features, features);
   assert.equal(
@@ -185,7 +194,7 @@ test("answers are copies that are handed over, stages only when asked for", asyn
 
   const embeds = call("project", x, { tile: "4x8" }, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
-  call("encode", x, { taps: false, tile: "4x8" }, new Float32Array(pixels.length));
+  call("encode", x, { form: "pixels", taps: false, tile: "4x8" }, new Float32Array(pixels.length));
   const again = call("project", x, { tile: "4x8" }, features).output;
   assertSameBits(
     again as Float32Array,

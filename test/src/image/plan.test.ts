@@ -6,12 +6,12 @@ import { ALIGNMENT } from "#dist/wasm/memory.js";
 
 const test = suite("image/plan");
 
-test("pixel_values and what follows them, beyond the page of the binary, aligned, and nothing else", () => {
+test("a square and what follows it, beyond the page of the binary, aligned, and nothing else", () => {
   for (const size of [14, 99, 384]) {
     const { activations, free } = planPictures(size);
-    assert.is(activations.pixels, ARENA_BASE);
-    assert.ok(free >= activations.pixels + 3 * size * size * 4);
-    assert.ok(free < activations.pixels + 3 * size * size * 4 + ALIGNMENT);
+    assert.is(activations.square, ARENA_BASE);
+    assert.ok(free >= activations.square + 3 * size * size);
+    assert.ok(free < activations.square + 3 * size * size + ALIGNMENT);
     assert.is(free % ALIGNMENT, 0);
   }
 });

@@ -43,6 +43,12 @@ async function run(team: Team, config: PreprocessConfig, picture: RgbImage): Pro
   return team.f32(dst, count);
 }
 
+async function runSquare(team: Team, config: PreprocessConfig, picture: RgbImage): Promise<Uint8Array> {
+  const dst = team.take(3 * config.imageSize ** 2);
+  await team.call("square", config, picture, dst, team.free);
+  return team.bytes(dst, 3 * config.imageSize ** 2);
+}
+
 /** The u8 square [S,S,3] that pixel_values [3,S,S] were looked up from. */
 function levels(pixels: Float32Array, config: PreprocessConfig): Uint8Array {
   const table = normalisedLevels(config);
@@ -93,11 +99,16 @@ test("the levels are the recorded float32 values", async ({ teams }) => {
   }
 });
 
-/** The same slowly: the plain resize, the canvas, the table. */
+/** The square slowly: the plain resize, the canvas. */
+function slowSquare({ imageSize: side, minSize, background }: PreprocessConfig, picture: RgbImage): Uint8Array {
+  const fit = fitSquare(picture.width, picture.height, side, minSize);
+  return pad(resize(picture, fit.width, fit.height), fit.width, fit.x, fit.y, side, background[0]!);
+}
+
+/** And the table. */
 function slow(config: PreprocessConfig, picture: RgbImage): Float32Array {
   const { imageSize: side } = config;
-  const fit = fitSquare(picture.width, picture.height, side, config.minSize);
-  const square = pad(resize(picture, fit.width, fit.height), fit.width, fit.x, fit.y, side, config.background[0]!);
+  const square = slowSquare(config, picture);
   const table = normalisedLevels(config);
   const plane = side ** 2;
   return Float32Array.from({ length: 3 * plane }, (_, i) => {
@@ -129,9 +140,19 @@ test("any proportion, odd remainders, sides below min_size, sides that need no p
       [200, 180],
     ] as const) {
       const picture = noise(width, height);
-      const actual = await onEvery(teams, (team) => run(team, config, picture));
-      assertSameBits(actual, slow(config, picture), `${width} x ${height} to ${imageSize}, at least ${minSize}`);
+      const what = `${width} x ${height} to ${imageSize}, at least ${minSize}`;
+      assertSameBits(await onEvery(teams, (team) => run(team, config, picture)), slow(config, picture), what);
+      const square = await onEvery(teams, (team) => runSquare(team, config, picture));
+      assertSameBits(square, slowSquare(config, picture), what);
     }
+  }
+});
+
+test("a picture of S x S is its own square, whatever min_size", async ({ teams }) => {
+  for (const minSize of [1, 14, 33]) {
+    const config = { ...janus(33), minSize };
+    const picture = noise(33, 33);
+    assertSameBits(await onEvery(teams, (team) => runSquare(team, config, picture)), picture.data);
   }
 });
 

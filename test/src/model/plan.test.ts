@@ -62,11 +62,14 @@ function phases(tower: Tower, plan: ModelPlan): Record<string, Span[]> {
   const span = (what: string, at: Pointer, elements: number): Span => ({ what, at, bytes: elements * 4 });
   const stream = span("stream", a.stream, matrix(width));
   const normed = span("normed", a.normed, matrix(width));
+  const patches = span("patches", a.patches, matrix(3 * patchSize ** 2));
   return {
-    patching: [
+    "patching pixel_values": [stream, span("pixels", a.pixels, 3 * imageSize ** 2), patches],
+    "patching a square": [
       stream,
-      span("pixels", a.pixels, 3 * imageSize ** 2),
-      span("patches", a.patches, matrix(3 * patchSize ** 2)),
+      { what: "square", at: a.square, bytes: 3 * imageSize ** 2 },
+      span("levels", a.levels, 3 * 256),
+      patches,
     ],
     attending: [
       stream,

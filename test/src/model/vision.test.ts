@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
+import type { ImageForm } from "#dist/model/vision.js";
 import { blockElements } from "#dist/wasm/abi.js";
 import { unblocked } from "../../reference/column-block.js";
 import { tower } from "../../support/forward.js";
@@ -17,6 +18,8 @@ test.after(closeTeams);
 const config = modelConfig({ ...ODD_TOWER, blocks: 3 });
 const { tokens, width } = config;
 const pixels = random(3 * config.imageSize ** 2, 1);
+const square = Uint8Array.from({ length: pixels.length }, (_, i) => (i * 89) % 256);
+const levels = random(3 * 256, 2);
 const STAGES = ["vision.patch_embed", "vision.block.0", "vision.block.1", "vision.block.2"];
 
 interface Encoded {
@@ -28,7 +31,7 @@ interface Encoded {
 async function encode(team: Team, taps: boolean, blocks = config.blocks): Promise<Encoded> {
   const weights = placeWeights(team, config, blocks);
   const activations = { ...placeActivations(team, config), pixels: team.put(pixels) };
-  const seen = await team.call("encode", config, weights, activations, taps);
+  const seen = await team.call("encode", config, weights, activations, "pixels", taps);
   const features = unblocked(team.f32(activations.normed, blockElements(tokens, width)), tokens, width);
   return { features, taps: seen };
 }
@@ -42,6 +45,23 @@ function check(stage: string, actual: Float32Array, exact: Float64Array | undefi
 test("features are those of the tower in double precision", async ({ teams }) => {
   const features = await onEvery(teams, async (team) => (await encode(team, false)).features);
   check("vision.norm", features, tower(config, pixels).get("vision.norm"));
+});
+
+test("a square gives the bytes of the pixel_values that are looked up from it", async ({ teams }) => {
+  const plane = config.imageSize ** 2;
+  const lookedUp = pixels.map((_, i) => {
+    const channel = Math.floor(i / plane);
+    return levels[channel * 256 + square[(i % plane) * 3 + channel]!]!;
+  });
+  const features = (form: ImageForm): Promise<Float32Array> =>
+    onEvery(teams, async (team) => {
+      const placed = placeActivations(team, config);
+      const image =
+        form === "pixels" ? { pixels: team.put(lookedUp) } : { square: team.put(square), levels: team.put(levels) };
+      await team.call("encode", config, placeWeights(team, config), { ...placed, ...image }, form, false);
+      return unblocked(team.f32(placed.normed, blockElements(tokens, width)), tokens, width);
+    });
+  assertSameBits(await features("square"), await features("pixels"));
 });
 
 test("stages are tapped in order on every worker, and each is what it is called", async ({ teams }) => {

@@ -9,6 +9,7 @@ import { linear, linearHeads } from "#dist/ops/linear.js";
 import { normalise } from "#dist/ops/normalise.js";
 import { packPieces } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
+import { patchifyRgb } from "#dist/ops/patchify-rgb.js";
 import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
 import { scatter } from "#dist/ops/scatter.js";
 import type { Pointer } from "#dist/wasm/abi.js";
@@ -67,6 +68,7 @@ const CALLS: Readonly<Record<string, (x: ProductContext) => void>> = {
       AT,
     ),
   patchify: (x) => patchify(x, AT, AT, 12, 2),
+  patchifyRgb: (x) => patchifyRgb(x, AT, AT, AT, 12, 2),
   resizeHorizontal: (x) => resizeHorizontal(x, AT, AT, { bounds: AT, weights: AT, taps: 4 }, 8, 8, 40),
   resizeVertical: (x) => resizeVertical(x, AT, AT, { bounds: AT, weights: AT, taps: 4 }, 8, 8, 40),
   scatter: (x) => scatter(x, AT, AT, AT, 8, 40),

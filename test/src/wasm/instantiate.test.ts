@@ -23,6 +23,7 @@ const EXPORTS: Record<string, number> = {
   normalise: 6,
   packPanels: 8,
   patchify: 6,
+  patchifyRgb: 7,
   probeDot8: 0,
   probeFma: 0,
   resizeHorizontal: 9,
