@@ -8,6 +8,7 @@
  *   5x16   10 + 2 + 1 and the product of an unfused multiply-add, at 256 bits
  */
 import { tile } from "./tile";
+import { tileInt8 } from "./tile-int8";
 
 /**
  * Sizes as types: AssemblyScript compiles a generic function once per set of types, and how many parameters a function type has is a constant.
@@ -50,4 +51,23 @@ export function runTile(
   else if (code === TILE_4X8) tile<Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
   else if (code === TILE_6X16) tile<Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
   else tile<Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
+}
+
+/** `tile-int8.ts` in the size of the code. */
+export function runTileInt8(
+  code: i32,
+  sums: usize,
+  sumsStep: usize,
+  a: usize,
+  aStride: usize,
+  rows: usize,
+  panel: usize,
+  panelStep: usize,
+  fours: usize,
+  first: bool,
+): void {
+  if (code === TILE_6X8) tileInt8<Six, One>(sums, 0, a, aStride, rows, panel, 0, fours, first);
+  else if (code === TILE_4X8) tileInt8<Four, One>(sums, 0, a, aStride, rows, panel, 0, fours, first);
+  else if (code === TILE_6X16) tileInt8<Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, fours, first);
+  else tileInt8<Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, fours, first);
 }

@@ -57,6 +57,9 @@ export const ARENA_BASE = 65536;
 /** Bytes of `scratch` that `multiply` needs: the widened panel blocks of the widest tile. */
 export const WIDENED_BYTES = TILE_PANELS * K_BLOCK * PANEL * 4;
 
+/** Bytes of `scratch` that `multiplyInt8` needs: the panel blocks of the widest tile, as pairs of i16. */
+export const INT8_WIDENED_BYTES = TILE_PANELS * COLUMN_BLOCK * PANEL * 2;
+
 /** Bytes of the partial sums of `rows` rows and `panels` panels. */
 export function partialBytes(rows: number, panels: number): number {
   return rows * panels * PANEL * 4;
@@ -77,6 +80,11 @@ export function blockElements(rows: number, columns: number): number {
 /** Elements of the panels of a [columns, k] matrix, tail columns included. */
 export function panelElements(columns: number, k: number): number {
   return roundUp(columns, PANEL) * k;
+}
+
+/** Bytes of the 8-bit panels of a [columns, k] matrix: k in fours. */
+export function int8PanelBytes(columns: number, k: number): number {
+  return roundUp(columns, PANEL) * roundUp(k, 4);
 }
 
 export function roundUp(value: number, multiple: number): number {
@@ -189,6 +197,68 @@ export interface Kernels {
     panelBegin: number,
     panelEnd: number,
     tile: Tile,
+  ): void;
+
+  /**
+   * The same in 8 bits: partial i32 = a wᵀ, a i16 [rows,k] in column blocks (`quantise`), w i8 [columns,k] in 8-bit panels (`packInt8`), scratch
+   * INT8_WIDENED_BYTES. Exact.
+   */
+  multiplyInt8(
+    partial: Pointer,
+    a: Pointer,
+    panels: Pointer,
+    scratch: Pointer,
+    rows: number,
+    k: number,
+    rowBegin: number,
+    rowEnd: number,
+    kBegin: number,
+    panelBegin: number,
+    panelEnd: number,
+    tile: Tile,
+  ): void;
+
+  /**
+   * partial, i32 of `multiplyInt8`, becomes f32: times scale[row] * weightScale[column], scale f32 [rows], weightScale f32 padded to whole panels.
+   */
+  scaleSums(
+    partial: Pointer,
+    scale: Pointer,
+    weightScale: Pointer,
+    rowBegin: number,
+    rowEnd: number,
+    panelBegin: number,
+    panelEnd: number,
+  ): void;
+
+  /**
+   * dst i16 [rows,width] in column blocks, padded to a multiple of 4, and scale f32 [rows] from src f32 [rows,width] in column blocks: 8-bit levels
+   * less their zero point, per row. Rows in range.
+   */
+  quantise(
+    dst: Pointer,
+    src: Pointer,
+    scale: Pointer,
+    rows: number,
+    width: number,
+    rowBegin: number,
+    rowEnd: number,
+  ): void;
+
+  /**
+   * Rows [rowBegin, rowEnd) of src [rows,k] of the given storage as columns of 8-bit panels from column `columnBegin` on, and their scales f32, each at its
+   * column. scratch f32 [k].
+   */
+  packInt8(
+    dst: Pointer,
+    scales: Pointer,
+    src: Pointer,
+    scratch: Pointer,
+    k: number,
+    storage: Storage,
+    columnBegin: number,
+    rowBegin: number,
+    rowEnd: number,
   ): void;
 
   /**

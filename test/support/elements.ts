@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 /** Unit roundoff of float32: the largest relative error of one rounding. */
 export const U = 2 ** -24;
 
-type Bits = Uint8Array | Uint16Array | Int32Array | Uint32Array | Float32Array;
+type Bits = Uint8Array | Int8Array | Uint16Array | Int16Array | Int32Array | Uint32Array | Float32Array;
 
 /** Equal bit by bit: distinguishes zeros, and NaN is equal to the same NaN. */
 export function assertSameBits<T extends Bits>(actual: T, expected: T, what: string): void {

@@ -19,6 +19,8 @@ const CANARY_BYTES = 64;
 type TypedArrayConstructor =
   | Uint8ArrayConstructor
   | Uint16ArrayConstructor
+  | Int8ArrayConstructor
+  | Int16ArrayConstructor
   | Int32ArrayConstructor
   | Uint32ArrayConstructor
   | Float32ArrayConstructor;

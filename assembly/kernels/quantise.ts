@@ -1,0 +1,69 @@
+/**
+ * dst[r] = round(src[r] / scale[r]) as levels less their zero point, scale[r] = (highest - lowest of the row and zero) / 255: dynamic, per token,
+ * asymmetric 8-bit quantisation, rows [rowBegin, rowEnd).
+ *
+ *   dst    i16 [rows, width] in column blocks of `rows` rows, 512 bytes a row of a block; up to three elements beyond the width are written
+ *   src    f32 [rows, width] in column blocks of `rows` rows (`tiles/column-block.ts`)
+ *   scale  f32 [rows]
+ *   width  at least 1
+ *
+ * Zero is a level (the zero point is round(-lowest / scale)), so there are 256 levels from -zero point to 255 - zero point, rounded to nearest, ties to
+ * even, in f32: src * (255 / range). A row without range, of zeros alone or below 2^-100, has scale 0. The bytes depend on the row alone and are the same in every
+ * build. |src - scale * level| <= scale / 2 within the range, up to scale at its ends, where the zero point was rounded.
+ */
+import { loadPartial } from "../simd/partial";
+import { COLUMN_BLOCK, elementAt } from "../tiles/column-block";
+
+const LEVELS: f32 = 255;
+const LEAST_RANGE: f32 = 7.888609052210118e-31;
+
+export function quantise(
+  dst: usize,
+  src: usize,
+  scale: usize,
+  rows: usize,
+  width: usize,
+  rowBegin: usize,
+  rowEnd: usize,
+): void {
+  const step = (rows * COLUMN_BLOCK) << 2;
+  for (let row = rowBegin; row < rowEnd; row++) {
+    const source = elementAt(src, rows, row, 0);
+    let lowest = f32x4.splat(0);
+    let highest = f32x4.splat(0);
+    for (let begin: usize = 0, at = source; begin < width; begin += COLUMN_BLOCK, at += step) {
+      const count = min<usize>(COLUMN_BLOCK, width - begin);
+      for (let i: usize = 0; i < count; i += 4) {
+        const x = loadPartial(at + (i << 2), count - i);
+        lowest = f32x4.pmin(lowest, x);
+        highest = f32x4.pmax(highest, x);
+      }
+    }
+    const low = leastLane(lowest);
+    const range = -leastLane(f32x4.neg(highest)) - low;
+    const some = range > LEAST_RANGE;
+    const steps: f32 = some ? LEVELS / range : 0;
+    store<f32>(scale + (row << 2), some ? range / LEVELS : 0);
+    const zero = nearest<f32>(-low * steps);
+    levels(dst + ((row * COLUMN_BLOCK) << 1), source, step, width, steps, -zero, LEVELS - zero);
+  }
+}
+
+function levels(dst: usize, src: usize, step: usize, width: usize, steps: f32, least: f32, most: f32): void {
+  const scales = f32x4.splat(steps);
+  const bottom = f32x4.splat(least);
+  const top = f32x4.splat(most);
+  for (let begin: usize = 0; begin < width; begin += COLUMN_BLOCK, src += step, dst += step >> 1) {
+    const count = min<usize>(COLUMN_BLOCK, width - begin);
+    for (let i: usize = 0; i < count; i += 4) {
+      const x = f32x4.nearest(f32x4.mul(loadPartial(src + (i << 2), count - i), scales));
+      const level = i32x4.trunc_sat_f32x4_s(f32x4.pmin(top, f32x4.pmax(bottom, x)));
+      v128.store64_lane(dst + (i << 1), i16x8.narrow_i32x4_s(level, level), 0);
+    }
+  }
+}
+
+function leastLane(lanes: v128): f32 {
+  const low = min<f32>(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1));
+  return min<f32>(low, min<f32>(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)));
+}

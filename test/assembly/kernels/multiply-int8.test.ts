@@ -1,0 +1,174 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { COLUMN_BLOCK, INT8_WIDENED_BYTES, int8PanelBytes, PANEL, partialBytes, roundUp } from "#dist/wasm/abi.js";
+import { blockIndex } from "../../reference/column-block.js";
+import { int8Index, multiplyInt8 } from "../../reference/int8.js";
+import { assertSameBits, randomIntegers } from "../../support/elements.js";
+import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
+
+const test = suite("multiply-int8");
+
+interface Case {
+  rows: number;
+  columns: number;
+  k: number;
+  partial: Buffer<Int32Array>;
+  a: Buffer<Int16Array>;
+  panels: Buffer<Int8Array>;
+  scratch: Buffer<Float32Array>;
+}
+
+type Level = (r: number, i: number) => number;
+type Weight = (n: number, i: number) => number;
+
+/** Operands from functions; garbage in the partial sums and where a has no column, zeros where a panel has no k. */
+function prepare(lab: Lab, rows: number, columns: number, k: number, level?: Level, weight?: Weight): Case {
+  const seed = rows * 10007 + columns * 101 + k;
+  const levels = randomIntegers(rows * k, seed, 511);
+  const weights = randomIntegers(roundUp(columns, PANEL) * k, seed + 1, 255);
+  const a = new Int16Array(rows * roundUp(k, COLUMN_BLOCK)).fill(12345);
+  for (let r = 0; r < rows; r++)
+    for (let i = 0; i < k; i++) a[blockIndex(rows, r, i)] = level ? level(r, i) : levels[r * k + i]! - 255;
+  const panels = new Int8Array(int8PanelBytes(columns, k));
+  for (let n = 0; n < roundUp(columns, PANEL); n++)
+    for (let i = 0; i < k; i++) panels[int8Index(n, i, k)] = weight ? weight(n, i) : weights[n * k + i]! - 127;
+  return {
+    rows,
+    columns,
+    k,
+    partial: lab.from(Int32Array, new Int32Array(partialBytes(rows, Math.ceil(columns / PANEL)) / 4).fill(0x55555555)),
+    a: lab.from(Int16Array, a),
+    panels: lab.from(Int8Array, panels),
+    scratch: lab.scratch(INT8_WIDENED_BYTES),
+  };
+}
+
+interface Range {
+  rowBegin: number;
+  rowEnd: number;
+  panelBegin: number;
+  panelEnd: number;
+}
+
+function whole({ rows, columns }: Case): Range {
+  return { rowBegin: 0, rowEnd: rows, panelBegin: 0, panelEnd: Math.ceil(columns / PANEL) };
+}
+
+function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[11], range: Range): void {
+  const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
+  const { partial, a, panels, scratch } = c;
+  for (let k = 0; k < c.k; k += COLUMN_BLOCK) {
+    const at = [partial.pointer, a.pointer, panels.pointer, scratch.pointer] as const;
+    lab.kernels.multiplyInt8(...at, c.rows, c.k, rowBegin, rowEnd, k, panelBegin, panelEnd, tile);
+  }
+}
+
+/** The integers of the range, and what lies behind them untouched. */
+function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[11], range = whole(c)): void {
+  const expected = c.partial.data.slice();
+  run(lab, c, tile, range);
+  const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
+  multiplyInt8(expected, c.a.data, c.panels.data, c.rows, c.k, rowBegin, rowEnd, panelBegin, panelEnd);
+  assertSameBits(c.partial.data, expected, `${c.rows} x ${c.columns} x ${c.k}`);
+}
+
+forEachTile(test, "every ragged shape", (lab, tile) => {
+  for (let rows = 1; rows <= 13; rows++) {
+    for (const columns of [1, 8, 9, 16, 17, 24]) {
+      for (const k of [1, 2, 3, 4, 5, 7, 8, 9]) {
+        lab.reset();
+        check(lab, prepare(lab, rows, columns, k), tile);
+      }
+    }
+  }
+});
+
+forEachTile(test, "k about a block, with tiles, rows and panels left over", (lab, tile) => {
+  for (const rows of [1, 5, 6, 7, 13]) {
+    for (const columns of [8, 16, 24]) {
+      for (const k of [COLUMN_BLOCK - 1, COLUMN_BLOCK, COLUMN_BLOCK + 1, 2 * COLUMN_BLOCK + 6]) {
+        lab.reset();
+        check(lab, prepare(lab, rows, columns, k), tile);
+      }
+    }
+  }
+});
+
+forEachTile(test, "ranges of rows and panels", (lab, tile) => {
+  for (const [rowBegin, rowEnd] of [
+    [0, 1],
+    [1, 8],
+    [8, 23],
+  ] as const) {
+    for (const [panelBegin, panelEnd] of [
+      [0, 2],
+      [2, 5],
+      [1, 4],
+    ] as const) {
+      lab.reset();
+      check(lab, prepare(lab, 23, 40, 270), tile, { rowBegin, rowEnd, panelBegin, panelEnd });
+    }
+  }
+});
+
+forEachTile(test, "without rows or panels nothing is touched", (lab, tile) => {
+  const c = prepare(lab, 7, 16, 30);
+  const before = c.partial.data.slice();
+  run(lab, c, tile, { ...whole(c), rowBegin: 6, rowEnd: 5 });
+  run(lab, c, tile, { ...whole(c), panelBegin: 1, panelEnd: 1 });
+  assertSameBits(c.partial.data, before, "nothing");
+});
+
+forEachTile(test, "all 256 x 256 products", (lab, tile) => {
+  // Row r has level r - 128 in every k, column n of panel group g weight n + 8 g - 128: each output is four times one product.
+  for (const zero of [0, 128, 255]) {
+    lab.reset();
+    const c = prepare(
+      lab,
+      256,
+      256,
+      4,
+      (r) => r - zero,
+      (n) => n - 128,
+    );
+    run(lab, c, tile, whole(c));
+    for (let r = 0; r < 256; r++) {
+      for (let n = 0; n < 256; n++) {
+        const sum = c.partial.data[(Math.floor(n / PANEL) * 256 + r) * PANEL + (n % PANEL)];
+        if (sum !== 4 * (r - zero) * (n - 128)) assert.unreachable(`${r - zero} * ${n - 128}: 4 of them are ${sum}`);
+      }
+    }
+  }
+});
+
+forEachTile(test, "extremes at k = 4096", (lab, tile) => {
+  for (const level of [-255, 255]) {
+    for (const weight of [-128, 127]) {
+      lab.reset();
+      const c = prepare(
+        lab,
+        7,
+        16,
+        4096,
+        () => level,
+        () => weight,
+      );
+      run(lab, c, tile, whole(c));
+      assertSameBits(c.partial.data, new Int32Array(c.partial.data.length).fill(4096 * level * weight), "extremes");
+    }
+  }
+});
+
+forEachTile(test, "reads nothing beyond the panels, nor beyond the last four of a", (lab, tile) => {
+  for (const k of [1, 6, COLUMN_BLOCK + 2]) {
+    lab.reset();
+    const c = prepare(lab, 7, 24, k);
+    check(lab, { ...c, panels: lab.atEnd(Int8Array, c.panels.data.slice()) }, tile);
+    lab.reset();
+    const d = prepare(lab, 7, 24, k);
+    const end = blockIndex(7, 6, roundUp(k, 4) - 1) + 1;
+    check(lab, { ...d, a: lab.atEnd(Int16Array, d.a.data.slice(0, end)) }, tile);
+  }
+});
+
+test.run();
