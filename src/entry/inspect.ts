@@ -39,7 +39,7 @@ export async function inspectModel(
   try {
     const opened = await openModel(source, signal);
     const { config, checkpoint } = opened;
-    const plan = planMemory(opened, false, 1);
+    const plan = planMemory(opened, "auto", 1);
     const names = new Set([...opened.bound.values()].flatMap((tensor) => tensor.names));
     const all = [...checkpoint.tensors.values()];
     const { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions } = config;

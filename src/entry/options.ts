@@ -1,6 +1,6 @@
 import { JanusError, quote } from "../errors.js";
 
-/** How weights are kept: as stored, widened to f32, or (not yet) in 8 bits. */
+/** How weights are kept: as stored, widened to f32, or those of the blocks in 8 bits. */
 export type DTypeOption = "auto" | "fp32" | "int8";
 
 /** Progress of loading, named as transformers.js names it. */
@@ -41,9 +41,6 @@ const VARIANT_CHOICES: readonly unknown[] = ["auto", "simd", "relaxed"];
 export function checkLoadOptions(options: LoadOptions): void {
   const { dtype = "auto", threads = "auto", variant = "auto", engineFlags = "none" } = options;
   if (!DTYPES.includes(dtype)) throw usage("dtype", "auto, fp32 or int8", dtype);
-  if (dtype === "int8") {
-    throw new JanusError("E_UNSUPPORTED", "loading: dtype int8 is not built yet; use auto or fp32");
-  }
   if (!VARIANT_CHOICES.includes(variant)) throw usage("variant", "auto, simd or relaxed", variant);
   if (!ENGINE_FLAGS.includes(engineFlags)) throw usage("engineFlags", "auto or none", engineFlags);
   if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {

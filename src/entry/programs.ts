@@ -167,7 +167,7 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array 
   const tap = (stage: string, at: Pointer): number =>
     stages.push([stage, fromBlocks(x.memory, { at, rows: tokens }, width)]);
   encodeImage(
-    { ...x, tile: TILE[input.tile] },
+    { ...x, tile: TILE[input.tile], levels: a.quantised },
     x.config,
     x.plan.weights,
     a,
@@ -189,7 +189,7 @@ const project: Program<ModelContext> = (
   const { tokens: rows, width, dim } = x.config;
   if (x.team.leads) toBlocks(x.memory, { at: a.normed, rows }, own, width);
   x.team.barrier();
-  const embeds = projectImage({ ...x, tile: TILE[input.tile] }, x.config, x.plan.weights, a);
+  const embeds = projectImage({ ...x, tile: TILE[input.tile], levels: a.quantised }, x.config, x.plan.weights, a);
   if (!x.team.leads) return undefined;
   const output = fromBlocks(x.memory, { at: embeds, rows }, dim);
   return { output, transfer: [output.buffer] };

@@ -76,7 +76,7 @@ export async function startModel(
     const worthTiming = flop >= TIMED_FLOP;
     // The first prompt of a small model would wait longer for a thread than for everything else.
     if (!worthTiming) host.expectPrompt();
-    const plan = planMemory(opened, options.dtype === "fp32", threads);
+    const plan = planMemory(opened, options.dtype ?? "auto", threads);
     // Flags of the engine come before everything that is compiled.
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];

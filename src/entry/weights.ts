@@ -150,7 +150,7 @@ function add(batch: Batch, piece: Piece, index: number): void {
 }
 
 function matrixRowBytes(placement: Placement, bound: ReadonlyMap<string, BoundTensor>): number {
-  return placement.kind === "panels" ? storedRowBytes(boundTensor(bound, placement)) : 0;
+  return placement.kind !== "vector" ? storedRowBytes(boundTensor(bound, placement)) : 0;
 }
 
 function boundTensor(bound: ReadonlyMap<string, BoundTensor>, { role }: Placement): BoundTensor {

@@ -2,8 +2,17 @@ import { attentionScratch, keyElements, queryElements, valueElements } from "../
 import type { Norm } from "../ops/layernorm.js";
 import type { Linear } from "../ops/linear.js";
 import { linearScratchBytes } from "../ops/linear.js";
+import type { Levels } from "../ops/quantise.js";
 import type { Pointer, Storage } from "../wasm/abi.js";
-import { ARENA_BASE, blockElements, PANEL, panelElements, roundUp, STORAGE_BYTES } from "../wasm/abi.js";
+import {
+  ARENA_BASE,
+  blockElements,
+  int8PanelBytes,
+  PANEL,
+  panelElements,
+  roundUp,
+  STORAGE_BYTES,
+} from "../wasm/abi.js";
 import { Arena } from "../wasm/memory.js";
 
 import type { JanusConfig } from "./config.js";
@@ -54,11 +63,20 @@ export interface Activations {
   readonly hidden: Pointer;
   /** f32 [P,D], twice: aligner layers write one and read the other. */
   readonly embeds: readonly [Pointer, Pointer];
+  /** The rows of an 8-bit product: i16 [P, W or M], and the scale of each. */
+  readonly quantised: Levels;
 }
 
 /** Where one stored tensor goes. `columns` is the first column in its layer's panels. */
 export type Placement =
   | { readonly role: string; readonly kind: "panels"; readonly at: Pointer; readonly k: number; readonly wide: boolean }
+  | {
+      readonly role: string;
+      readonly kind: "int8";
+      readonly at: Pointer;
+      readonly scales: Pointer;
+      readonly k: number;
+    }
   | { readonly role: string; readonly kind: "vector"; readonly at: Pointer };
 
 /** The whole memory of a model: plain data, the same on every worker. */
@@ -76,10 +94,10 @@ export interface ModelPlan {
   readonly activationBytes: number;
 }
 
-/** How a matrix is stored in the checkpoint, and whether it is widened to f32 panels (dtype "fp32") or kept. */
+/** How a matrix is stored in the checkpoint, and whether it is kept, widened to f32 panels (dtype "fp32") or quantised. */
 export interface MatrixStorage {
   readonly stored: Storage;
-  readonly panels: Storage;
+  readonly panels: Storage | "int8";
 }
 
 /** Lays out control block, weights in execution order, activations and the workers' scratch. E_OOM beyond 4 GiB. */
@@ -100,6 +118,12 @@ export function planModel(
   };
   const linear = (role: string, columns: number, k: number): Linear => {
     const { stored, panels: kept } = storage(`${role}.weight`);
+    if (kept === "int8") {
+      const panels = arena.take(int8PanelBytes(columns, k));
+      const scales = arena.take(roundUp(columns, PANEL) * 4);
+      placements.push({ role: `${role}.weight`, kind: "int8", at: panels, scales, k });
+      return { panels, scales, bias: vector(`${role}.bias`, columns), columns, k };
+    }
     const panels = arena.take(panelElements(columns, k) * STORAGE_BYTES[kept]);
     placements.push({ role: `${role}.weight`, kind: "panels", at: panels, k, wide: kept !== stored });
     return { panels, bias: vector(`${role}.bias`, columns), columns, k, storage: kept };
@@ -131,7 +155,10 @@ export function planModel(
   }
 
   const activationsBegin = arena.end;
-  const activations = planActivations(arena, config);
+  const eights = blocks
+    .flatMap(({ qkv, proj, fc1, fc2 }) => [qkv, proj, fc1, fc2])
+    .filter((layer) => "scales" in layer);
+  const activations = planActivations(arena, config, Math.max(0, ...eights.map(({ k }) => k)));
   const shape = { tokens: config.tokens, heads: config.heads, headWidth: config.headWidth };
   const scratchBytes = roundUp(Math.max(linearScratchBytes(config.tokens), attentionScratch(shape)), 64);
   const scratch = arena.take(scratchBytes * threads);
@@ -148,12 +175,14 @@ export function planModel(
   };
 }
 
-function planActivations(arena: Arena, config: JanusConfig): Activations {
+/** `widest`: columns of the widest rows that are quantised. */
+function planActivations(arena: Arena, config: JanusConfig, widest: number): Activations {
   const { tokens, width, dim } = config;
   const shape = { tokens, heads: config.heads, headWidth: config.headWidth };
   const matrix = (columns: number): number => blockElements(tokens, columns);
   const stream = arena.take(matrix(width) * 4);
   const normed = arena.take(matrix(width) * 4);
+  const quantised = { at: arena.take(matrix(widest) * 2), scales: arena.take(widest > 0 ? tokens * 4 : 0) };
   const base = arena.end;
   let end: number = base;
   /** A group of buffers alive together, laid over the other groups. */
@@ -173,6 +202,7 @@ function planActivations(arena: Arena, config: JanusConfig): Activations {
   const planned = {
     stream,
     normed,
+    quantised,
     pixels,
     square: pixels,
     levels: patching(3 * 256),

@@ -1,6 +1,7 @@
 import type { Team } from "../threads/team.js";
 import type { Kernels, Pointer, Tile } from "../wasm/abi.js";
 import { COLUMN_BLOCK } from "../wasm/abi.js";
+import type { Levels } from "./quantise.js";
 
 /** What every op needs from its worker: the kernels, the others, and memory of its own. */
 export interface OpContext {
@@ -14,6 +15,8 @@ export interface OpContext {
 /** What an op with a matrix product needs besides: the register tile, the same for all workers. */
 export interface ProductContext extends OpContext {
   readonly tile: Tile;
+  /** Where the rows of an 8-bit product are quantised to. */
+  readonly levels: Levels;
 }
 
 /** An f32 matrix in column blocks: element (r, c) at ((c / 256) * rows + r) * 256 + c % 256. */

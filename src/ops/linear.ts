@@ -1,17 +1,39 @@
 import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
-import { EPILOGUE, K_BLOCK, NULL, PANEL, partialBytes, roundUp, TILE_PANELS, WIDENED_BYTES } from "../wasm/abi.js";
+import {
+  COLUMN_BLOCK,
+  EPILOGUE,
+  INT8_WIDENED_BYTES,
+  K_BLOCK,
+  NULL,
+  PANEL,
+  partialBytes,
+  roundUp,
+  TILE_PANELS,
+  WIDENED_BYTES,
+} from "../wasm/abi.js";
 import type { AttentionInputs, AttentionShape } from "./attention.js";
 import type { Blocks, ProductContext, Rows } from "./context.js";
 import { offset } from "./context.js";
+import { quantise } from "./quantise.js";
 
 /** A packed linear layer: y = x Wᵀ + b, W [columns, k] in panels of 8 columns, b f32 padded to whole panels. */
-export interface Linear {
+interface Layer {
   readonly panels: Pointer;
   readonly bias: Pointer;
   readonly columns: number;
   readonly k: number;
+}
+
+export interface FloatLinear extends Layer {
   readonly storage: Storage;
 }
+
+/** W in 8 bits, times the scale of each column, f32 padded to whole panels. */
+export interface Int8Linear extends Layer {
+  readonly scales: Pointer;
+}
+
+export type Linear = FloatLinear | Int8Linear;
 
 /** Rows of one task: 288 rows of a block of 256 k are 295 KB, which stay in an L2 of 512 KB while panels pass by. */
 const TASK_ROWS = 288;
@@ -34,7 +56,7 @@ const MIN_TASK_ROWS = 60;
 
 /** Scratch that a linear layer of `rows` rows needs of each worker, in bytes: widened panels, partial sums. */
 export function linearScratchBytes(rows: number): number {
-  return WIDENED_BYTES + partialBytes(Math.min(TASK_ROWS, rows), MAX_TASK_PANELS);
+  return Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES) + partialBytes(Math.min(TASK_ROWS, rows), MAX_TASK_PANELS);
 }
 
 export interface LinearOptions {
@@ -86,15 +108,16 @@ export function linearHeads(x: ProductContext, out: AttentionInputs, a: Blocks, 
   );
 }
 
-type Finish = (partial: Pointer, rowBegin: number, rowEnd: number, panelBegin: number, panelEnd: number) => void;
+/** What is done with a task's block of rows by block of columns, its sums being at `partial`. */
+type Work = (partial: Pointer, rowBegin: number, rowEnd: number, panelBegin: number, panelEnd: number) => void;
 
 /**
  * The tasks of a product, each a block of rows by a block of columns: all blocks of k into partial sums, then `finish` while they are in the cache. The
  * rows' part of a stays in L2 while the panels of a task pass, then comes the next block of k.
  */
-function product(x: ProductContext, a: Blocks, w: Linear, finish: Finish): void {
-  const scratch = x.scratch;
-  const partial = offset(scratch, WIDENED_BYTES, 1);
+function product(x: ProductContext, a: Blocks, w: Linear, finish: Work): void {
+  const multiply = "scales" in w ? int8Sums(x, a, w) : floatSums(x, a, w);
+  const partial = offset(x.scratch, Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES), 1);
   const panels = Math.ceil(w.columns / PANEL);
   const cut = cutTasks(a.rows, panels, x.team.count);
   const columnTasks = Math.ceil(panels / cut.panels);
@@ -103,13 +126,21 @@ function product(x: ProductContext, a: Blocks, w: Linear, finish: Finish): void 
     const rowEnd = Math.min(rowBegin + cut.rows, a.rows);
     const panelBegin = (task % columnTasks) * cut.panels;
     const panelEnd = Math.min(panelBegin + cut.panels, panels);
+    multiply(partial, rowBegin, rowEnd, panelBegin, panelEnd);
+    finish(partial, rowBegin, rowEnd, panelBegin, panelEnd);
+  });
+  x.team.barrier();
+}
+
+function floatSums(x: ProductContext, a: Blocks, w: FloatLinear): Work {
+  return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
     for (let k = 0; k < w.k; k += K_BLOCK) {
       x.team.poll();
       x.kernels.multiply(
         partial,
         a.at,
         w.panels,
-        scratch,
+        x.scratch,
         a.rows,
         w.k,
         w.storage,
@@ -121,9 +152,33 @@ function product(x: ProductContext, a: Blocks, w: Linear, finish: Finish): void 
         x.tile,
       );
     }
-    finish(partial, rowBegin, rowEnd, panelBegin, panelEnd);
-  });
-  x.team.barrier();
+  };
+}
+
+/** The rows are quantised first, all of them by all workers. */
+function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
+  const { levels } = x;
+  quantise(x, levels, a, w.k);
+  return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
+    for (let k = 0; k < w.k; k += COLUMN_BLOCK) {
+      x.team.poll();
+      x.kernels.multiplyInt8(
+        partial,
+        levels.at,
+        w.panels,
+        x.scratch,
+        a.rows,
+        w.k,
+        rowBegin,
+        rowEnd,
+        k,
+        panelBegin,
+        panelEnd,
+        x.tile,
+      );
+    }
+    x.kernels.scaleSums(partial, levels.scales, w.scales, rowBegin, rowEnd, panelBegin, panelEnd);
+  };
 }
 
 /** Rows and panels of a task: as many rows as stay in the cache, cut evenly; then columns and at last rows are cut for the workers. */

@@ -7,6 +7,7 @@ import { offset } from "./context.js";
 export interface StoredPiece {
   readonly placement:
     | { readonly kind: "panels"; readonly at: Pointer; readonly k: number; readonly wide: boolean }
+    | { readonly kind: "int8"; readonly at: Pointer; readonly scales: Pointer; readonly k: number }
     | { readonly kind: "vector"; readonly at: Pointer };
   readonly stored: Storage;
   /** First row (column of the panels) or first element, and how many. */
@@ -31,8 +32,8 @@ export function largestSlice(rowBytes: number): number {
 }
 
 /**
- * Takes pieces to their places: matrices [rows, k], stored row-major, into panels, kept as stored or, when `wide`, widened to f32; vectors
- * widened to f32. Returns how many elements of each piece are NaN or infinite in the slices that this worker took.
+ * Takes pieces to their places: matrices [rows, k], stored row-major, into panels, kept as stored, when `wide` widened to f32, or quantised to 8
+ * bits; vectors widened to f32. Returns how many elements of each piece are NaN or infinite in the slices that this worker took.
  *
  * Whoever is free takes the next slice. `widened` has room for one in f32.
  */
@@ -49,6 +50,8 @@ export function packPieces(x: OpContext, pieces: readonly StoredPiece[], supply:
     nonFinite[index]! += x.kernels.countNonFinite(src, stored, 0, count);
     if (placement.kind === "vector") {
       x.kernels.widen(offset(placement.at, first + begin), src, stored, 0, count);
+    } else if (placement.kind === "int8") {
+      x.kernels.packInt8(placement.at, placement.scales, src, widened, k, stored, first + begin, 0, end - begin);
     } else if (placement.wide && stored !== STORAGE.f32) {
       x.kernels.widen(widened, src, stored, 0, count);
       x.kernels.packPanels(placement.at, widened, k, k, 4, first + begin, 0, end - begin);

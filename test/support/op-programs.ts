@@ -7,20 +7,21 @@ import { encodeImage, type ImageForm } from "#dist/model/vision.js";
 import { attention } from "#dist/ops/attention.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
 import { fromBlocks } from "#dist/ops/column-blocks.js";
-import { offset, type ProductContext } from "#dist/ops/context.js";
+import { type Blocks, offset, type ProductContext } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
 import { layernorm } from "#dist/ops/layernorm.js";
-import { linear, linearHeads } from "#dist/ops/linear.js";
+import { type Linear, type LinearOptions, linear, linearHeads } from "#dist/ops/linear.js";
 import { normalise } from "#dist/ops/normalise.js";
 import { countNonFinite, packPieces, type StoredPiece } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
 import { patchifyRgb } from "#dist/ops/patchify-rgb.js";
+import { type Levels, quantise } from "#dist/ops/quantise.js";
 import { resizeHorizontal, resizeVertical } from "#dist/ops/resize.js";
 import { scatter } from "#dist/ops/scatter.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import type { Reply } from "#dist/threads/serve.js";
 import { Team } from "#dist/threads/team.js";
-import { ARENA_BASE, NULL, type Pointer, type Storage, TILE } from "#dist/wasm/abi.js";
+import { ARENA_BASE, NULL, type Pointer, type Storage, TILE, type Tile } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
 import { Arena } from "#dist/wasm/memory.js";
 
@@ -48,7 +49,7 @@ export function startOps(setup: OpSetup, index: number, count: number): ProductC
     : new Int32Array(CONTROL_BYTES / 4);
   const team = new Team(index, count, control, () => kernels.barrier(threaded ? (ARENA_BASE as Pointer) : NULL, count));
   const scratch = (ARENA_BASE + CONTROL_BYTES + index * SCRATCH_BYTES) as Pointer;
-  return { kernels, memory, team, scratch, tile: TILE["4x8"] };
+  return { kernels, memory, team, scratch, tile: TILE["4x8"], levels: { at: NULL, scales: NULL } };
 }
 
 /** `picture.data` is for the leader alone; buffers are taken from `free` on. */
@@ -122,6 +123,34 @@ function packVector(
   return packed(x, { placement: { kind: "vector", at }, stored, first, count }, src, NULL);
 }
 
+/** As `packWeights`, to 8 bits. */
+function packInt8(
+  x: ProductContext,
+  at: Pointer,
+  scales: Pointer,
+  src: Pointer,
+  widened: Pointer,
+  k: number,
+  stored: Storage,
+  first: number,
+  count: number,
+): number {
+  return packed(x, { placement: { kind: "int8", at, scales, k }, stored, first, count }, src, widened);
+}
+
+/** A linear layer whose rows may be quantised to `levels`, with any tile. */
+function linearOn(
+  x: ProductContext,
+  levels: Levels,
+  tile: Tile,
+  out: Blocks,
+  a: Blocks,
+  w: Linear,
+  options: LinearOptions,
+): void {
+  linear({ ...x, levels, tile }, out, a, w, options);
+}
+
 export const OPS = {
   attention,
   copyRows,
@@ -132,13 +161,16 @@ export const OPS = {
   layernorm,
   linear,
   linearHeads,
+  linearOn,
   normalise,
+  packInt8,
   packVector,
   packWeights,
   patchify,
   patchifyRgb,
   preprocess,
   project: projectImage,
+  quantise,
   resizeHorizontal,
   resizeVertical,
   scatter,

@@ -3,7 +3,7 @@ import type { Activations, BlockWeights, Weights } from "#dist/model/plan.js";
 import { keyElements, queryElements, valueElements } from "#dist/ops/attention.js";
 import type { Norm } from "#dist/ops/layernorm.js";
 import type { Linear } from "#dist/ops/linear.js";
-import { blockElements, PANEL, panelElements, roundUp, STORAGE } from "#dist/wasm/abi.js";
+import { blockElements, NULL, PANEL, panelElements, roundUp, STORAGE } from "#dist/wasm/abi.js";
 import { random } from "./numbers.js";
 import type { Team } from "./teams.js";
 
@@ -74,6 +74,7 @@ export function placeActivations(team: Team, config: JanusConfig): Activations {
   const floats = (count: number) => team.take(count * 4);
   const matrix = (columns: number) => floats(blockElements(tokens, columns));
   return {
+    quantised: { at: NULL, scales: NULL },
     pixels: floats(3 * imageSize ** 2),
     square: team.take(3 * imageSize ** 2),
     levels: floats(3 * 256),

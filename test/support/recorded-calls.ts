@@ -1,7 +1,7 @@
 import type { ProductContext } from "#dist/ops/context.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import { Team } from "#dist/threads/team.js";
-import { type Kernels, type Pointer, TILE } from "#dist/wasm/abi.js";
+import { type Kernels, NULL, type Pointer, TILE } from "#dist/wasm/abi.js";
 
 export interface KernelCall {
   readonly kernel: string;
@@ -18,7 +18,14 @@ export function recordedSteps(index: number, count: number, op: (x: ProductConte
     return 0;
   });
   const kernels = new Proxy({} as Kernels, { get: (_, kernel: string) => () => steps.push(kernel) });
-  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer, tile: TILE["4x8"] });
+  op({
+    kernels,
+    team,
+    memory: new WebAssembly.Memory({ initial: 0 }),
+    scratch: 64 as Pointer,
+    tile: TILE["4x8"],
+    levels: { at: NULL, scales: NULL },
+  });
   return steps;
 }
 
@@ -38,6 +45,13 @@ export function recordedCalls(index: number, count: number, op: (x: ProductConte
       (...args: number[]) =>
         calls.push({ kernel, args, polls }),
   });
-  op({ kernels, team, memory: new WebAssembly.Memory({ initial: 0 }), scratch: 64 as Pointer, tile: TILE["4x8"] });
+  op({
+    kernels,
+    team,
+    memory: new WebAssembly.Memory({ initial: 0 }),
+    scratch: 64 as Pointer,
+    tile: TILE["4x8"],
+    levels: { at: NULL, scales: NULL },
+  });
   return calls;
 }

@@ -25,7 +25,10 @@ export function addModel(command: Command): Command {
 export function addRuntime(command: Command): Command {
   return command
     .addOption(
-      new Option("--dtype <dtype>", "precision of the weights in memory: the checkpoint's own, or widened")
+      new Option(
+        "--dtype <dtype>",
+        "precision of the weights in memory: the checkpoint's own, widened, or those of the blocks in 8 bits",
+      )
         .choices(["auto", "fp32", "int8"])
         .default("auto"),
     )

@@ -23,7 +23,7 @@ const { imageSize, tokens, width, dim } = model.config;
 async function withEngine(threads: number, work: (engine: Engine) => Promise<void>): Promise<void> {
   const { module } = await probe(host, variantOf("simd", threads > 1));
   if (!module) throw new Error("the plain variants run everywhere");
-  const plan = planMemory(model, false, threads);
+  const plan = planMemory(model, "auto", threads);
   const { startWorker } = host;
   const engine = await Engine.start({ module, threads, config: model.config, plan, tile: "4x8", startWorker });
   try {
@@ -122,7 +122,7 @@ for (const threads of [1, 2]) {
   test(`${threads} threads: a source that breaks off, and an abort, end the load while workers wait`, async () => {
     const { module } = await probe(host, variantOf("simd", threads > 1));
     if (!module) throw new Error("the plain variants run everywhere");
-    const plan = planMemory(model, false, threads);
+    const plan = planMemory(model, "auto", threads);
     const { startWorker } = host;
     const options = { module, threads, config: model.config, plan, tile: "4x8", startWorker } as const;
     for (const aborts of [false, true]) {

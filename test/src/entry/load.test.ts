@@ -20,23 +20,24 @@ for (const [checkpoint, dtype, vocabRows, dim] of [
     const model = await openModel(memorySource(recordedFiles(checkpoint)));
     assert.equal([model.config.vocabRows, model.config.dim], [vocabRows, dim]);
     assert.equal(model.embedTokens.shape, [vocabRows, dim]);
-    const plan = planMemory(model, false, 1);
+    const plan = planMemory(model, "auto", 1);
     assert.is(keptDType(plan), dtype);
     assert.equal(
       [...model.bound.keys()].filter((role) => role !== "embed_tokens.weight"),
       plan.placements.map(({ role }) => role),
     );
-    assert.is(keptDType(planMemory(model, true, 1)), "fp32");
+    assert.is(keptDType(planMemory(model, "fp32", 1)), "fp32");
   });
 }
 
 test("wide keeps every matrix in f32, and widens those that are stored otherwise", async () => {
   const bf16 = await openModel(memorySource(recordedFiles("tiny-hf")));
-  const matrices = planMemory(bf16, true, 2).placements.filter(({ kind }) => kind === "panels");
+  const matrices = planMemory(bf16, "fp32", 2).placements.filter(({ kind }) => kind === "panels");
   assert.ok(matrices.length > 0 && matrices.every((placement) => placement.kind === "panels" && placement.wide));
-  assert.is(planMemory(bf16, true, 2).weights.patchEmbed.storage, STORAGE.f32);
+  const { patchEmbed } = planMemory(bf16, "fp32", 2).weights;
+  assert.is("storage" in patchEmbed && patchEmbed.storage, STORAGE.f32);
   const f32 = await openModel(memorySource(ORIGINAL));
-  assert.equal(planMemory(f32, true, 2), planMemory(f32, false, 2));
+  assert.equal(planMemory(f32, "fp32", 2), planMemory(f32, "auto", 2));
 });
 
 test("a checkpoint without config.json, or without a token table", async () => {

@@ -7,17 +7,9 @@ const test = suite("entry/options");
 
 test("what may be asked for", () => {
   assert.not.throws(() => checkLoadOptions({}));
-  for (const dtype of ["auto", "fp32"] as const) assert.not.throws(() => checkLoadOptions({ dtype }));
+  for (const dtype of ["auto", "fp32", "int8"] as const) assert.not.throws(() => checkLoadOptions({ dtype }));
   for (const variant of ["auto", "simd", "relaxed"] as const) assert.not.throws(() => checkLoadOptions({ variant }));
   for (const threads of ["auto", 1, 2, 63, 64] as const) assert.not.throws(() => checkLoadOptions({ threads }));
-});
-
-test("int8 is refused until it is there", () => {
-  refusedNow(
-    () => checkLoadOptions({ dtype: "int8" }),
-    "E_UNSUPPORTED",
-    /^loading: dtype int8 is not built yet; use auto or/,
-  );
 });
 
 const BAD: Readonly<Record<"dtype" | "variant" | "threads", readonly unknown[]>> = {

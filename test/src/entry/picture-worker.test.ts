@@ -38,7 +38,7 @@ for (const variant of VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxe
       const { module } = await probe(host, variant);
       if (!module) throw new Error(`${variant} runs here`);
       const threads = isThreaded(variant) ? 2 : 1;
-      const plan = planMemory(model, false, threads);
+      const plan = planMemory(model, "auto", threads);
       const { startWorker } = host;
       const engine = await Engine.start({ module, threads, config: model.config, plan, tile: "4x8", startWorker });
       const decoder = createDecoder();

@@ -37,7 +37,7 @@ function binary(variant: string): WebAssembly.Module {
 /** A single worker over memory of its own; `control` is what its caller would hold. */
 function alone(): { x: ModelContext; control: Int32Array } {
   const control = new SharedArrayBuffer(CONTROL_BYTES);
-  const plan = planMemory(model, false, 1);
+  const plan = planMemory(model, "auto", 1);
   const setup = { module: binary("simd"), memory: undefined, control, config: model.config, plan };
   return { x: startModel(setup, 0, 1), control: new Int32Array(control) };
 }
@@ -82,7 +82,7 @@ test("a worker alone makes its own memory, of the plan's size, and sees its call
 });
 
 test("workers of several share the memory and its control block, each with scratch of its own", () => {
-  const plan = planMemory(model, false, 3);
+  const plan = planMemory(model, "auto", 3);
   const pages = Math.ceil(plan.free / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const setup = { module: binary("simd-threads"), memory, control: undefined, config: model.config, plan };
@@ -147,7 +147,7 @@ test("batches are taken from shared buffers in turn, when they are there", () =>
 test("stored halves are widened to f32 panels when the plan says so", async () => {
   const half = await openModel(memorySource(recordedFiles("tiny-orig-f16")));
   for (const wide of [false, true]) {
-    const plan = planMemory(half, wide, 1);
+    const plan = planMemory(half, wide ? "fp32" : "auto", 1);
     const setup = { module: binary("simd"), memory: undefined, control: undefined, config: half.config, plan };
     const x = startModel(setup, 0, 1);
     const placement = plan.placements.find(({ role }) => role === "aligner.layers.0.weight")!;

@@ -71,7 +71,7 @@ async function load(files: Record<string, Uint8Array>, oddities: Oddities = {}):
       };
     },
   } as unknown as Engine;
-  const { placements } = planMemory(model, false, 1);
+  const { placements } = planMemory(model, "auto", 1);
   const done = loadWeights(engine, checkpoint, model.bound, placements, (bytes) => loaded.push(bytes));
   done.catch(() => undefined);
   return { pieces, log, loaded, done };
@@ -82,7 +82,7 @@ for (const checkpoint of ["tiny-orig-safetensors", "tiny-hf", "tiny-orig-f16", "
     const { pieces, loaded, done } = await load(recordedFiles(checkpoint));
     await done;
     const model = await openModel(memorySource(recordedFiles(checkpoint)));
-    const { placements } = planMemory(model, false, 1);
+    const { placements } = planMemory(model, "auto", 1);
     assert.equal(
       [...new Set(pieces.map(role))],
       placements.map((placement) => placement.role),

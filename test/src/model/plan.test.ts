@@ -4,7 +4,15 @@ import { type MatrixStorage, type ModelPlan, planModel } from "#dist/model/plan.
 import { requiredTensors } from "#dist/model/tensors.js";
 import { attentionScratch, keyElements, queryElements, valueElements } from "#dist/ops/attention.js";
 import { linearScratchBytes } from "#dist/ops/linear.js";
-import { ARENA_BASE, blockElements, type Pointer, panelElements, STORAGE, STORAGE_BYTES } from "#dist/wasm/abi.js";
+import {
+  ARENA_BASE,
+  blockElements,
+  int8PanelBytes,
+  type Pointer,
+  panelElements,
+  STORAGE,
+  STORAGE_BYTES,
+} from "#dist/wasm/abi.js";
 import { MEMORY_LIMIT } from "#dist/wasm/memory.js";
 import { JANUS_PRO_1B, modelConfig, ODD_TOWER, type Tower } from "../../support/model-config.js";
 import { refusedNow } from "../../support/refusal.js";
@@ -26,7 +34,10 @@ interface Span {
 function weights(tower: Tower, plan: ModelPlan): Span[] {
   const spans: Span[] = [];
   const linear = (what: string, w: ModelPlan["weights"]["patchEmbed"]): void => {
-    spans.push({ what, at: w.panels, bytes: panelElements(w.columns, w.k) * STORAGE_BYTES[w.storage] });
+    if ("scales" in w) {
+      spans.push({ what, at: w.panels, bytes: int8PanelBytes(w.columns, w.k) });
+      spans.push({ what: `${what}.scales`, at: w.scales, bytes: panelElements(w.columns, 1) * 4 });
+    } else spans.push({ what, at: w.panels, bytes: panelElements(w.columns, w.k) * STORAGE_BYTES[w.storage] });
     spans.push({ what: `${what}.bias`, at: w.bias, bytes: panelElements(w.columns, 1) * 4 });
   };
   const norm = (what: string, n: ModelPlan["weights"]["norm"]): void => {
@@ -183,7 +194,7 @@ test("a matrix is widened when it is kept as another storage than its own, each 
   for (const placement of placements) {
     if (placement.kind === "panels") assert.is(placement.wide, placement.role !== "patch_embed.weight", placement.role);
   }
-  assert.is(weights.patchEmbed.storage, STORAGE.f32);
+  assert.is("storage" in weights.patchEmbed && weights.patchEmbed.storage, STORAGE.f32);
   const asked: string[] = [];
   planModel(
     modelConfig(ODD_TOWER),
