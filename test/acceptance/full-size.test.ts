@@ -93,4 +93,24 @@ for (const variant of RELAXED_EXPECTED ? ["simd", "relaxed"] : ["simd"]) {
   });
 }
 
+test("int8: worst token 0.9995 of cosine to f32, and memory", async () => {
+  const output = join(folder, "int8.safetensors");
+  const images = ["--image", join(folder, "formula.png"), "--image", golden("full-size/china-384.png")];
+  const run = await janus(["encode", "--model", model, ...images, "--output", output, "--dtype", "int8", "--json"]);
+  assert.is(run.status, 0, run.stderr);
+  const report = JSON.parse(run.stdout);
+  assert.is(report.runtime.dtype, "int8");
+  const [actual, exact] = [await readTensors(output), await readTensors(join(folder, "simd.safetensors"))];
+  const [embeds, expected] = [actual["image_embeds"], exact["image_embeds"]];
+  const found = difference(embeds?.data as Float32Array, expected?.data as Float32Array, expected?.dims.at(-1));
+  console.log(
+    `int8: ${differenceText(found)}, peak ${report.peakMemoryBytes / 1e6} MB, ms ${JSON.stringify(report.timings)}`,
+  );
+  assert.ok(found.oneMinusCosine <= 5e-4 && found.oneMinusCosine > 1e-6, differenceText(found));
+  assert.ok(
+    report.peakMemoryBytes <= 1.15 * report.runtime.weightBytes + 150e6,
+    `peak memory ${report.peakMemoryBytes}`,
+  );
+});
+
 test.run();

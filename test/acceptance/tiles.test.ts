@@ -27,7 +27,7 @@ async function hashed(
 ): Promise<string> {
   const source = await directorySource(path);
   const model = await openModel(source);
-  const plan = planMemory(model, false, threads);
+  const plan = planMemory(model, "auto", threads);
   const module = new WebAssembly.Module(variantBytes(variantOf(family, threads > 1)));
   const { config } = model;
   const engine = await Engine.start({ module, threads, config, plan, tile, startWorker: startComputeWorker });
