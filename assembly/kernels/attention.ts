@@ -17,7 +17,7 @@
  * Error, u = 2^-24: each probability within 2 |score error| + (tokens / 4 + 10) u relative, the score error that of `multiply`.
  */
 import { expVectors } from "../simd/exp";
-import { addLanes, maskPartial, storePartial } from "../simd/partial";
+import { addLanes, largestLane, maskPartial, storePartial } from "../simd/partial";
 import { STORAGE_F32 } from "../simd/widen";
 import { elementAt, ROW_BYTES } from "../tiles/column-block";
 import { tilePanels } from "../tiles/family";
@@ -133,11 +133,7 @@ function largest(scores: usize, tokens: usize): f32 {
   }
   for (; at < tail; at += 16) a = f32x4.pmax(a, v128.load(at));
   a = f32x4.pmax(f32x4.pmax(b, c), f32x4.pmax(d, a));
-  a = f32x4.pmax(a, i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  return f32x4.extract_lane(
-    f32x4.pmax(a, i8x16.shuffle(a, a, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)),
-    0,
-  );
+  return largestLane(a);
 }
 
 /**

@@ -14,9 +14,9 @@
  * for k up to 2^16.
  */
 import { COLUMN_BLOCK } from "../tiles/column-block";
-import { runTileInt8, tilePanels, tileRows } from "../tiles/family";
-import { FOUR, FOUR_WIDENED_BYTES, widenPanel } from "../tiles/panel-int8";
-import { PANEL, PANEL_BYTES } from "../tiles/product";
+import { tilePanels } from "../tiles/family";
+import { FOUR, FOUR_WIDENED_BYTES, int8PanelBytes, widenPanel } from "../tiles/panel-int8";
+import { PANEL, PANEL_BYTES, rowProducts } from "../tiles/product";
 
 /** Bytes of a row of levels in a column block. */
 const ROW_BYTES: usize = COLUMN_BLOCK * 2;
@@ -40,10 +40,9 @@ export function multiplyInt8(
 ): void {
   if (rowBegin >= rowEnd) return;
   const height = rowEnd - rowBegin;
-  const tileHeight = tileRows(tile);
   const width = tilePanels(tile);
   const fours = (min<usize>(COLUMN_BLOCK, k - kBegin) + (FOUR - 1)) / FOUR;
-  const panelStep = PANEL * ((k + (FOUR - 1)) & ~(FOUR - 1));
+  const panelStep = int8PanelBytes(k);
   const source = a + ((kBegin / COLUMN_BLOCK) * rows + rowBegin) * ROW_BYTES;
   let sums = partial;
   for (let panel = panelBegin; panel < panelEnd; panel += width) {
@@ -52,20 +51,18 @@ export function multiplyInt8(
     const block = panels + panel * panelStep + kBegin * PANEL;
     widenPanel(scratch, block, fours);
     if (second !== 0) widenPanel(scratch + BLOCK_BYTES, block + panelStep, fours);
-    for (let row: usize = 0; row < height; row += tileHeight) {
-      runTileInt8(
-        tile,
-        sums + row * PANEL_BYTES,
-        second * height * PANEL_BYTES,
-        source + row * ROW_BYTES,
-        ROW_BYTES,
-        min<usize>(tileHeight, height - row),
-        scratch,
-        second * BLOCK_BYTES,
-        fours,
-        kBegin === 0,
-      );
-    }
+    rowProducts<i32>(
+      tile,
+      sums,
+      second * height * PANEL_BYTES,
+      source,
+      ROW_BYTES,
+      height,
+      scratch,
+      second * BLOCK_BYTES,
+      2 * fours,
+      kBegin === 0,
+    );
     sums += width * height * PANEL_BYTES;
   }
 }

@@ -8,13 +8,13 @@
  * The level is round(src * (127 / largest)), to nearest, ties to even, in f32: |src - scale * level| <= scale / 2, and the largest becomes 127 exactly. A row below
  * 2^-100 counts as zeros. The same bytes in every build. `dst` must not overlap `src`; other columns are left untouched.
  */
-import { loadPartial } from "../simd/partial";
+import { LEAST_RANGE } from "../simd/level";
+import { largestLane, loadPartial } from "../simd/partial";
 import { STORAGE_F32, storageBytes, widenElements } from "../simd/widen";
-import { FOUR, FOUR_BYTES } from "../tiles/panel-int8";
+import { FOUR, FOUR_BYTES, int8PanelBytes } from "../tiles/panel-int8";
 import { PANEL } from "../tiles/product";
 
 const LARGEST: f32 = 127;
-const LEAST: f32 = 7.888609052210118e-31;
 
 export function packInt8(
   dst: usize,
@@ -27,7 +27,7 @@ export function packInt8(
   rowBegin: usize,
   rowEnd: usize,
 ): void {
-  const panelStep = PANEL * ((k + (FOUR - 1)) & ~(FOUR - 1));
+  const panelStep = int8PanelBytes(k);
   const rowBytes = k * storageBytes(storage);
   for (let row = rowBegin; row < rowEnd; row++) {
     const column = columnBegin + (row - rowBegin);
@@ -37,7 +37,7 @@ export function packInt8(
       source = scratch;
     }
     const largest = magnitude(source, k);
-    const some = largest > LEAST;
+    const some = largest > LEAST_RANGE;
     store<f32>(scales + (column << 2), some ? largest / LARGEST : 0);
     const steps = f32x4.splat(some ? LARGEST / largest : 0);
     let target = dst + (column / PANEL) * panelStep + (column % PANEL) * FOUR;
@@ -54,6 +54,5 @@ export function packInt8(
 function magnitude(row: usize, k: usize): f32 {
   let largest = f32x4.splat(0);
   for (let i: usize = 0; i < k; i += 4) largest = f32x4.pmax(largest, f32x4.abs(loadPartial(row + (i << 2), k - i)));
-  const low = max<f32>(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1));
-  return max<f32>(low, max<f32>(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3)));
+  return largestLane(largest);
 }

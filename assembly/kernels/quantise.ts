@@ -11,11 +11,11 @@
  * even, in f32: src * (255 / range). A row without range, of zeros alone or below 2^-100, has scale 0. The bytes depend on the row alone and are the same in every
  * build. |src - scale * level| <= scale / 2 within the range, up to scale at its ends, where the zero point was rounded.
  */
-import { loadPartial } from "../simd/partial";
+import { LEAST_RANGE } from "../simd/level";
+import { largestLane, loadPartial } from "../simd/partial";
 import { COLUMN_BLOCK, elementAt } from "../tiles/column-block";
 
 const LEVELS: f32 = 255;
-const LEAST_RANGE: f32 = 7.888609052210118e-31;
 
 export function quantise(
   dst: usize,
@@ -39,8 +39,8 @@ export function quantise(
         highest = f32x4.pmax(highest, x);
       }
     }
-    const low = leastLane(lowest);
-    const range = -leastLane(f32x4.neg(highest)) - low;
+    const low = -largestLane(f32x4.neg(lowest));
+    const range = largestLane(highest) - low;
     const some = range > LEAST_RANGE;
     const steps: f32 = some ? LEVELS / range : 0;
     store<f32>(scale + (row << 2), some ? range / LEVELS : 0);
@@ -61,9 +61,4 @@ function levels(dst: usize, src: usize, step: usize, width: usize, steps: f32, l
       v128.store64_lane(dst + (i << 1), i16x8.narrow_i32x4_s(level, level), 0);
     }
   }
-}
-
-function leastLane(lanes: v128): f32 {
-  const low = min<f32>(f32x4.extract_lane(lanes, 0), f32x4.extract_lane(lanes, 1));
-  return min<f32>(low, min<f32>(f32x4.extract_lane(lanes, 2), f32x4.extract_lane(lanes, 3)));
 }

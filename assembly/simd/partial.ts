@@ -33,3 +33,12 @@ export function addLanes(lanes: v128): f32 {
     (f32x4.extract_lane(lanes, 2) + f32x4.extract_lane(lanes, 3))
   );
 }
+
+/** The largest of the four lanes. */
+export function largestLane(lanes: v128): f32 {
+  const pairs = f32x4.pmax(lanes, i8x16.shuffle(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.extract_lane(
+    f32x4.pmax(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)),
+    0,
+  );
+}

@@ -8,11 +8,10 @@
  *   5x16   10 + 2 + 1 and the product of an unfused multiply-add, at 256 bits
  */
 import { tile } from "./tile";
-import { tileInt8 } from "./tile-int8";
 
 /**
  * Sizes as types: AssemblyScript compiles a generic function once per set of types, and how many parameters a function type has is a constant.
- * So `tile<Six, Two>` is a function of its own, without a branch for what it does not have.
+ * So `tile<f32, Six, Two>` is a function of its own, without a branch for what it does not have.
  */
 type One = (a: u8) => void;
 type Two = (a: u8, b: u8) => void;
@@ -35,7 +34,7 @@ export function tilePanels(code: i32): usize {
 }
 
 /** `tile.ts` in the size of the code. */
-export function runTile(
+export function runTile<T>(
   code: i32,
   sums: usize,
   sumsStep: usize,
@@ -47,27 +46,8 @@ export function runTile(
   k: usize,
   first: bool,
 ): void {
-  if (code === TILE_6X8) tile<Six, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
-  else if (code === TILE_4X8) tile<Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
-  else if (code === TILE_6X16) tile<Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
-  else tile<Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
-}
-
-/** `tile-int8.ts` in the size of the code. */
-export function runTileInt8(
-  code: i32,
-  sums: usize,
-  sumsStep: usize,
-  a: usize,
-  aStride: usize,
-  rows: usize,
-  panel: usize,
-  panelStep: usize,
-  fours: usize,
-  first: bool,
-): void {
-  if (code === TILE_6X8) tileInt8<Six, One>(sums, 0, a, aStride, rows, panel, 0, fours, first);
-  else if (code === TILE_4X8) tileInt8<Four, One>(sums, 0, a, aStride, rows, panel, 0, fours, first);
-  else if (code === TILE_6X16) tileInt8<Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, fours, first);
-  else tileInt8<Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, fours, first);
+  if (code === TILE_6X8) tile<T, Six, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
+  else if (code === TILE_4X8) tile<T, Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
+  else if (code === TILE_6X16) tile<T, Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
+  else tile<T, Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
 }

@@ -9,12 +9,19 @@
  * i16 [k / 2][8][2].
  */
 
+import { PANEL } from "./product";
+
 /** k of one word. */
 export const FOUR: usize = 4;
 
 /** Bytes of a panel for four k, as stored and widened. */
 export const FOUR_BYTES: usize = 32;
 export const FOUR_WIDENED_BYTES: usize = 64;
+
+/** Bytes of one panel: k in fours. */
+export function int8PanelBytes(k: usize): usize {
+  return PANEL * ((k + (FOUR - 1)) & ~(FOUR - 1));
+}
 
 /** target i16 [2 * fours, 8, 2] = source i8 [fours, 8, 4]. They must not overlap. */
 export function widenPanel(target: usize, source: usize, fours: usize): void {

@@ -43,7 +43,6 @@ export function blockProduct(
   count: usize,
   first: bool,
 ): void {
-  const height = tileRows(tile);
   // Where a tile of two panels has one only, steps of 0 make it stand in for the other.
   const second: usize = panels - 1;
   const sumsStep = second * rows * PANEL_BYTES;
@@ -55,9 +54,26 @@ export function blockProduct(
     block = widened;
     blockStep = second * BLOCK_BYTES;
   }
+  rowProducts<f32>(tile, sums, sumsStep, a, aStride, rows, block, blockStep, count, first);
+}
+
+/** All rows against a block of one or two panels that is as `tile.ts` takes it; `k` and what `T` means are also as there. */
+export function rowProducts<T>(
+  tile: i32,
+  sums: usize,
+  sumsStep: usize,
+  a: usize,
+  aStride: usize,
+  rows: usize,
+  block: usize,
+  blockStep: usize,
+  k: usize,
+  first: bool,
+): void {
+  const height = tileRows(tile);
   for (let row: usize = 0; row < rows; row += height) {
     const present = min<usize>(height, rows - row);
     const target = sums + row * PANEL_BYTES;
-    runTile(tile, target, sumsStep, a + row * aStride, aStride, present, block, blockStep, count, first);
+    runTile<T>(tile, target, sumsStep, a + row * aStride, aStride, present, block, blockStep, k, first);
   }
 }

@@ -54,9 +54,12 @@ const EVEN_ROWS = 12;
 /** Fewer rows than this do not pay for bringing a panel into L1. */
 const MIN_TASK_ROWS = 60;
 
+/** Scratch for a panel block of either kind, made wide. */
+const PANEL_SCRATCH_BYTES = Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES);
+
 /** Scratch that a linear layer of `rows` rows needs of each worker, in bytes: widened panels, partial sums. */
 export function linearScratchBytes(rows: number): number {
-  return Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES) + partialBytes(Math.min(TASK_ROWS, rows), MAX_TASK_PANELS);
+  return PANEL_SCRATCH_BYTES + partialBytes(Math.min(TASK_ROWS, rows), MAX_TASK_PANELS);
 }
 
 export interface LinearOptions {
@@ -117,7 +120,7 @@ type Work = (partial: Pointer, rowBegin: number, rowEnd: number, panelBegin: num
  */
 function product(x: ProductContext, a: Blocks, w: Linear, finish: Work): void {
   const multiply = "scales" in w ? int8Sums(x, a, w) : floatSums(x, a, w);
-  const partial = offset(x.scratch, Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES), 1);
+  const partial = offset(x.scratch, PANEL_SCRATCH_BYTES, 1);
   const panels = Math.ceil(w.columns / PANEL);
   const cut = cutTasks(a.rows, panels, x.team.count);
   const columnTasks = Math.ceil(panels / cut.panels);

@@ -12,7 +12,18 @@ const test = suite("tiles, optimised");
 
 const FLAGS = ["--no-liftoff", ...offeredFlags().map((flag) => flag.name)];
 
-for (const kernel of ["multiply", "attention", "finish", "finish-heads", "gelu", "exp", "layernorm"]) {
+for (const kernel of [
+  "multiply",
+  "multiply-int8",
+  "quantise",
+  "scale-sums",
+  "attention",
+  "finish",
+  "finish-heads",
+  "gelu",
+  "exp",
+  "layernorm",
+]) {
   test(`${kernel}, ${FLAGS.join(" ")}`, () => {
     const child = spawnSync(process.execPath, [...FLAGS, `${ROOT}build/test/assembly/kernels/${kernel}.test.js`], {
       encoding: "utf8",
