@@ -14,11 +14,17 @@ export async function doctor(flags: DoctorFlags): Promise<void> {
   for (const variant of found.variants) print(`  ${variant.ok ? "ok" : "no"}  ${variant.name}: ${variant.why}`);
   for (const [feature, value] of Object.entries(found.features)) print(`  ${feature}: ${value}`);
   print(`  threads: ${found.threads} by default`);
-  for (const [variant, { tile, gflops }] of Object.entries(found.tiles)) {
-    const figures = Object.entries(gflops).map(([name, figure]) => `${name} ${figure.toFixed(0)}`);
-    print(`  tile of ${variant}: ${tile} (GFLOP/s a thread: ${figures.join(", ")})`);
+  for (const [variant, { int8, ...floats }] of Object.entries(found.tiles)) {
+    print(`  tile of ${variant}: ${floats.tile} (GFLOP/s a thread: ${figures(floats.gflops)})`);
+    print(`  tile of ${variant}, int8: ${int8.tile} (GOP/s a thread: ${figures(int8.gflops)})`);
   }
   for (const note of found.notes) print(`  note: ${note}`);
+}
+
+function figures(rates: Readonly<Record<string, number>>): string {
+  return Object.entries(rates)
+    .map(([name, figure]) => `${name} ${figure.toFixed(0)}`)
+    .join(", ");
 }
 
 /** What `janus doctor --json` prints: flags of the engine are a note. */

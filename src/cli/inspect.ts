@@ -22,6 +22,8 @@ export async function inspect(flags: InspectFlags, signal: AbortSignal): Promise
   );
   print(`  language model: D ${dims.dim}, ${dims.vocabRows} token rows (read by range, never loaded)`);
   print(`  memory: weights ${mega(bytes.weights)}, activations and scratch of one thread ${mega(bytes.activations)}`);
+  const parts = Object.entries(bytes.parts).map(([part, count]) => `${part} ${mega(count)}`);
+  print(`    ${parts.join(", ")}`);
   print(`  tensors: ${tensors.used.length} used, ${tensors.skipped.length} skipped`);
   for (const note of found.warnings) print(`  note: ${note}`);
   if (flags.verbose) for (const tensor of tensors.used) print(`  used    ${tensorText(tensor)}`);
@@ -30,11 +32,17 @@ export async function inspect(flags: InspectFlags, signal: AbortSignal): Promise
 
 /** What `janus inspect --json` prints. */
 export function inspectionJson({ layout, dtype, dims, tensors, bytes }: Inspection): object {
-  const stored = ({ name, dtype, shape, bytes }: Stored) => ({ name, dtype, shape, bytes });
+  const stored = ({ name, dtype, shape, bytes, layout }: Stored) => ({
+    name,
+    dtype,
+    shape,
+    bytes,
+    ...(layout && { layout }),
+  });
   const { used, skipped } = tensors;
   return { layout, dtype, dims, tensors: { used: used.map(stored), skipped: skipped.map(stored) }, bytes };
 }
 
-function tensorText({ name, dtype, shape }: Stored): string {
-  return `${tensorNameText(name)} ${dtype} [${shape.join(", ")}]`;
+function tensorText({ name, dtype, shape, layout }: Stored): string {
+  return `${tensorNameText(name)} ${dtype} [${shape.join(", ")}]${layout ? ` ${layout}` : ""}`;
 }

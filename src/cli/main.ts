@@ -50,7 +50,7 @@ const program = new Command("janus")
 for (const command of [
   embedCommand(signal),
   encodeCommand(signal),
-  packCommand(),
+  packCommand(signal),
   inspectCommand(signal),
   synthesizeCommand(signal),
   compareCommand(signal),

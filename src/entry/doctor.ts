@@ -1,12 +1,12 @@
 import type { VariantReport } from "../wasm/probe.js";
 import { defaultFamily } from "../wasm/probe.js";
-import type { TileChoice } from "../wasm/tiles.js";
+import type { ProductKind, TileChoice } from "../wasm/tiles.js";
 import { chooseTile } from "../wasm/tiles.js";
 import type { Variant } from "../wasm/variants.js";
 import { isThreaded, VARIANTS, variantOf } from "../wasm/variants.js";
 import { takeEngineFlags } from "./engine-flags.js";
 import type { Host } from "./host.js";
-import { probe, tileOf } from "./variant.js";
+import { probe, tilesOf } from "./variant.js";
 
 /** What `janus doctor --json` prints. */
 export interface Diagnosis {
@@ -15,9 +15,17 @@ export interface Diagnosis {
   readonly variants: readonly { readonly name: Variant; readonly ok: boolean; readonly why: string }[];
   readonly features: { readonly fma: boolean; readonly dot8: string; readonly sharedMemory: boolean };
   readonly threads: number;
-  /** By variant: the tile that a large model gets, and GFLOP/s of one thread for each. */
-  readonly tiles: Readonly<Record<string, Pick<TileChoice, "tile" | "gflops">>>;
+  /** By variant: the tile that a large model gets, and GFLOP/s of one thread for each; the same of products of 8 bits, in GOP/s. */
+  readonly tiles: Readonly<Record<string, TimedTile & { readonly int8: TimedTile }>>;
   readonly notes: readonly string[];
+}
+
+type TimedTile = Pick<TileChoice, "tile" | "gflops">;
+
+interface TimedTiles {
+  readonly name: Variant;
+  readonly float: TileChoice;
+  readonly int8: TileChoice;
 }
 
 /** Tries every variant on this host and times its tiles, after the engine's flags were tried, as loading a large model with `engineFlags` does. */
@@ -39,11 +47,22 @@ export async function examine(host: Host, engineFlags: "auto" | "none" = "none")
       sharedMemory: running.some((report) => report.name === "simd-threads"),
     },
     threads,
-    tiles: Object.fromEntries(timed.map(([name, { tile, gflops }]) => [name, { tile, gflops }])),
-    notes: [`${taken} is taken by default`, ...flagNotes, ...timed.flatMap(([, { notes }]) => notes)],
+    tiles: Object.fromEntries(timed.map(({ name, float, int8 }) => [name, { ...shown(float), int8: shown(int8) }])),
+    notes: [
+      `${taken} is taken by default`,
+      ...flagNotes,
+      ...timed.flatMap(({ float, int8 }) => [...float.notes, ...int8.notes]),
+    ],
   };
 }
 
-function timeTiles({ name, module }: VariantReport): [Variant, TileChoice][] {
-  return module ? [[name, chooseTile(module, isThreaded(name), tileOf(name), () => performance.now())]] : [];
+function timeTiles({ name, module }: VariantReport): TimedTiles[] {
+  if (!module) return [];
+  const choose = (kind: ProductKind): TileChoice =>
+    chooseTile(module, isThreaded(name), tilesOf(name)[kind], () => performance.now(), kind);
+  return [{ name, float: choose("float"), int8: choose("int8") }];
+}
+
+function shown({ tile, gflops }: TileChoice): TimedTile {
+  return { tile, gflops };
 }

@@ -44,8 +44,8 @@ async function tryFlag(
 /** GFLOP/s of the fastest tile of the variant that would be taken; 0 where it does not run, or no clock can tell. */
 async function fastest(host: Host, asked: "auto" | VariantFamily, threads: number): Promise<number> {
   try {
-    const { module, variant, tile } = await chooseVariant(host, asked, threads);
-    const { gflops } = chooseTile(module, isThreaded(variant), tile, () => performance.now());
+    const { module, variant, tiles } = await chooseVariant(host, asked, threads);
+    const { gflops } = chooseTile(module, isThreaded(variant), tiles.float, () => performance.now());
     return Math.max(0, ...Object.values(gflops));
   } catch (error) {
     if (error instanceof JanusError && error.code === "E_UNSUPPORTED") return 0;

@@ -6,9 +6,9 @@ import { CONTROL_BYTES } from "../threads/control.js";
 import { Pool } from "../threads/pool.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import { Ring } from "../threads/ring.js";
-import type { TileName } from "../wasm/abi.js";
+import type { Pointer } from "../wasm/abi.js";
 import { createMemory, ensureMemory } from "../wasm/memory.js";
-import type { TileChoice } from "../wasm/tiles.js";
+import type { ProductKind, Tiles } from "../wasm/tiles.js";
 import type {
   EncodeInput,
   EncodeOutput,
@@ -20,6 +20,8 @@ import type {
   ScatterOwn,
   Setup,
   StagedPiece,
+  TimeTilesInput,
+  TimeTilesOutput,
 } from "./programs.js";
 import type { StagingPlan } from "./staging.js";
 import { planStaging, ROOMS } from "./staging.js";
@@ -35,8 +37,8 @@ export interface EngineOptions {
   readonly config: JanusConfig;
   /** Of a model, or for `square` alone. */
   readonly plan: PicturePlan;
-  /** The register tile that every worker uses, until `timeTiles` finds a faster one. */
-  readonly tile: TileName;
+  /** The register tiles that every worker uses, until `timeTiles` finds faster ones. */
+  readonly tiles: Tiles;
   readonly startWorker: () => WorkerHandle;
 }
 
@@ -63,7 +65,7 @@ export class Engine {
   readonly #pool: Promise<Pool>;
   readonly #plan: PicturePlan;
   #memory: WebAssembly.Memory | undefined;
-  #tile: TileName;
+  #tiles: Tiles;
   #busy = false;
 
   private constructor(options: EngineOptions, memory: WebAssembly.Memory | undefined, pool: Promise<Pool>) {
@@ -71,7 +73,7 @@ export class Engine {
     this.#pool = pool;
     this.#plan = options.plan;
     this.#memory = memory;
-    this.#tile = options.tile;
+    this.#tiles = options.tiles;
     pool.catch(() => undefined); // What is asked first rejects with it.
   }
 
@@ -95,16 +97,17 @@ export class Engine {
     return this.#busy;
   }
 
-  /** The register tile that every worker uses. */
-  get tile(): TileName {
-    return this.#tile;
+  /** The register tiles that every worker uses. */
+  get tiles(): Tiles {
+    return this.#tiles;
   }
 
-  /** Times every register tile, 7 to 40 ms, and uses the fastest from now on. Says what was surprising. */
-  async timeTiles(signal?: AbortSignal): Promise<readonly string[]> {
-    const [output] = await this.#run("timeTiles", { fallback: this.#tile }, undefined, [], signal);
-    const { tile, notes } = output as TileChoice;
-    this.#tile = tile;
+  /** Times every register tile of each kind, 7 to 40 ms, and uses the fastest from now on. Says what was surprising. */
+  async timeTiles(kinds: readonly ProductKind[], signal?: AbortSignal): Promise<readonly string[]> {
+    const input: TimeTilesInput = { fallback: this.#tiles, kinds };
+    const [output] = await this.#run("timeTiles", input, undefined, [], signal);
+    const { tiles, notes } = output as TimeTilesOutput;
+    this.#tiles = tiles;
     return notes;
   }
 
@@ -180,6 +183,12 @@ export class Engine {
     };
   }
 
+  /** `bytes` bytes of the workers' memory at `at`, which are zero afterwards. */
+  async takeOut(at: Pointer, bytes: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const [content] = await this.#run("takeOut", { at, bytes }, undefined, [], signal);
+    return content as Uint8Array<ArrayBuffer>;
+  }
+
   /** A picture resized and padded to the S x S that the tower sees; its data is given away. */
   async square(picture: RgbImage, signal?: AbortSignal): Promise<RgbImage> {
     const { width, height, data } = picture;
@@ -198,7 +207,7 @@ export class Engine {
   async encode(image: TowerImage, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
     const [form, own] =
       image instanceof Float32Array ? (["pixels", alone(image)] as const) : (["square", image.data] as const);
-    const input: EncodeInput = { form, taps, tile: this.#tile };
+    const input: EncodeInput = { form, taps, tiles: this.#tiles };
     const [output] = await this.#run("encode", input, own, [own.buffer], signal);
     return output as EncodeOutput;
   }
@@ -206,7 +215,7 @@ export class Engine {
   /** image_embeds f32 [P,D] of image_features [P,W]. */
   async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
     const own = alone(features);
-    const [embeds] = await this.#run("project", { tile: this.#tile }, own, [own.buffer], signal);
+    const [embeds] = await this.#run("project", { tiles: this.#tiles }, own, [own.buffer], signal);
     return embeds as Floats;
   }
 

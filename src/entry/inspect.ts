@@ -1,10 +1,12 @@
-import type { StoredTensor } from "../weights/checkpoint.js";
+import type { ModelPlan } from "../model/plan.js";
+import type { StoredTensor } from "../weights/bound-tensor.js";
 import type { WeightSource } from "../weights/source.js";
 import type { Host } from "./host.js";
 import { keptDType, openModel, planMemory } from "./load.js";
 
 /** What `janus inspect --json` prints. */
 export interface Inspection {
+  /** How tensors are named: original or huggingface; packed ones by their roles. */
   readonly layout: string;
   readonly format: string;
   readonly dtype: string;
@@ -25,7 +27,12 @@ export interface Inspection {
   >;
   readonly tensors: { readonly used: readonly StoredTensor[]; readonly skipped: readonly StoredTensor[] };
   /** What one thread's run keeps in WebAssembly memory. */
-  readonly bytes: { readonly weights: number; readonly activations: number };
+  readonly bytes: {
+    readonly weights: number;
+    readonly activations: number;
+    /** The weights by part of the model: patch_embed, pos_embed, blocks, norm, aligner. */
+    readonly parts: Readonly<Record<string, number>>;
+  };
   readonly warnings: readonly string[];
 }
 
@@ -44,15 +51,27 @@ export async function inspectModel(
     const all = [...checkpoint.tensors.values()];
     const { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions } = config;
     return {
-      layout: checkpoint.layout,
+      layout: checkpoint.packed === undefined ? checkpoint.layout : "packed",
       format: checkpoint.format,
       dtype: keptDType(plan),
       dims: { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions },
       tensors: { used: all.filter((t) => names.has(t.name)), skipped: all.filter((t) => !names.has(t.name)) },
-      bytes: { weights: plan.weightBytes, activations: plan.activationBytes },
+      bytes: { weights: plan.weightBytes, activations: plan.activationBytes, parts: partBytes(plan) },
       warnings: config.warnings,
     };
   } finally {
     await source.close();
   }
+}
+
+/** Bytes of the parts of a model in memory, the space between them included. */
+function partBytes({ placements, weightBytes }: ModelPlan): Record<string, number> {
+  const begin = placements[0]?.at ?? 0;
+  const parts: Record<string, number> = {};
+  for (const [index, { role, at }] of placements.entries()) {
+    const part = role.replace(/\..*$/, "");
+    const end = placements[index + 1]?.at ?? begin + weightBytes;
+    parts[part] = (parts[part] ?? 0) + end - at;
+  }
+  return parts;
 }

@@ -6,9 +6,11 @@ import { planModel } from "../model/plan.js";
 import { requiredTensors } from "../model/tensors.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import { STORAGE } from "../wasm/abi.js";
-import type { BoundTensor, Checkpoint } from "../weights/checkpoint.js";
+import type { BoundTensor } from "../weights/bound-tensor.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
 import { openCheckpoint } from "../weights/checkpoint.js";
 import { readConfigFiles } from "../weights/config-files.js";
+import { isWeightDtype, type WeightDtype } from "../weights/dtype.js";
 import type { WeightSource } from "../weights/source.js";
 import type { DTypeOption } from "./options.js";
 import { STORAGE_OF } from "./weights.js";
@@ -20,7 +22,7 @@ export interface OpenModel {
   readonly config: JanusConfig;
   /** Every tensor in use, by role, the token table included. */
   readonly bound: ReadonlyMap<string, BoundTensor>;
-  readonly embedTokens: BoundTensor;
+  readonly embedTokens: BoundTensor & { readonly dtype: WeightDtype };
 }
 
 /** Opens a checkpoint, reads its configuration and binds every tensor in use. */
@@ -29,12 +31,12 @@ export async function openModel(source: WeightSource, signal?: AbortSignal): Pro
   opening.catch(() => undefined); // Awaited below, unless the configuration is refused: of two errors that one is told.
   const files = await readConfigFiles(source, signal);
   const checkpoint = await opening;
-  const table = checkpoint.find("embed_tokens.weight") ?? missingTable(checkpoint);
-  const parsed = parseConfig(files, table.shape, checkpoint.layout);
+  const parsed = parseConfig(files, checkpoint.tableShape() ?? missingTable(checkpoint), checkpoint.layout);
   const bound = checkpoint.bind(requiredTensors(parsed));
-  const embedTokens = bound.get("embed_tokens.weight");
-  if (!embedTokens) throw new JanusError("E_INTERNAL", "opening: the token table was not bound");
-  return { source, checkpoint, config: parsed, bound, embedTokens };
+  const table = bound.get("embed_tokens.weight");
+  const dtype = table?.dtype ?? "I8";
+  if (!table || !isWeightDtype(dtype)) throw new JanusError("E_INTERNAL", "opening: the token table was not bound");
+  return { source, checkpoint, config: parsed, bound, embedTokens: { ...table, dtype } };
 }
 
 /** Without a token table D is unknown: what binding says of it is all that can be said. */
@@ -44,17 +46,39 @@ function missingTable(checkpoint: Checkpoint): never {
 }
 
 /**
- * Plans the memory for `threads` workers: every matrix as stored, with "fp32" widened, with "int8" those of the blocks in 8 bits. The patch embedding and the
- * aligner, 2 % of the work, stay as they are: in 8 bits they would cost as much accuracy as all blocks together.
+ * What "int8" keeps in 8 bits: the matrices of the blocks. The patch embedding and the aligner, 2 % of the work, stay as they are: in 8 bits they would cost as
+ * much accuracy as all blocks together.
  */
-export function planMemory(model: OpenModel, dtype: DTypeOption, threads: number): ModelPlan {
+function isBlockMatrix(role: string): boolean {
+  return role.startsWith("blocks.");
+}
+
+/** Plans the memory for `threads` workers: every matrix as stored, with "fp32" widened, with "int8" those that `inInt8` takes in 8 bits. */
+export function planMemory(
+  model: OpenModel,
+  dtype: DTypeOption,
+  threads: number,
+  inInt8: (role: string) => boolean = isBlockMatrix,
+): ModelPlan {
+  checkPacked(model.checkpoint, dtype);
   const storage = (role: string): MatrixStorage => {
-    const tensor = model.bound.get(role);
-    const stored = tensor ? STORAGE_OF[tensor.dtype] : STORAGE.f32;
-    if (dtype === "int8" && role.startsWith("blocks.")) return { stored, panels: "int8" };
-    return { stored, panels: dtype === "fp32" ? STORAGE.f32 : stored };
+    const { dtype: stored, layout } = model.bound.get(role)!;
+    const packed = layout !== undefined;
+    if (stored === "I8" || (dtype === "int8" && !packed && inInt8(role)))
+      return { packed, stored: "int8", panels: "int8" };
+    return { packed, stored: STORAGE_OF[stored], panels: dtype === "fp32" ? STORAGE.f32 : STORAGE_OF[stored] };
   };
   return planModel(model.config, storage, threads, CONTROL_BYTES);
+}
+
+/** Weights in 8 bits are made of the original ones, and nothing makes those again. */
+function checkPacked({ packed }: Checkpoint, dtype: DTypeOption): void {
+  if (packed === undefined || dtype === "auto" || (packed === "int8") === (dtype === "int8")) return;
+  throw new JanusError(
+    "E_UNSUPPORTED",
+    `loading: dtype ${dtype} cannot be made of a checkpoint packed in ${packed}; load the original, or pack it with --dtype ${dtype}`,
+    { origin: "usage" },
+  );
 }
 
 /** The precision the matrices are kept in, by the field's name; where they differ, that of the first block's attention. */

@@ -28,6 +28,8 @@ export interface LoadOptions {
    * makes large models faster: on Node 24 and later V8's revectorizer, twice the speed. `runtime.engineFlags` names them.
    */
   readonly engineFlags?: "auto" | "none";
+  /** Compares a packed checkpoint with its checksums before it is loaded, which reads every byte of it: E_INTEGRITY names what is damaged. */
+  readonly verify?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
 }
@@ -39,10 +41,11 @@ const VARIANT_CHOICES: readonly unknown[] = ["auto", "simd", "relaxed"];
 
 /** Checks the options that come from outside. E_USAGE names the option, what it takes and what it got. */
 export function checkLoadOptions(options: LoadOptions): void {
-  const { dtype = "auto", threads = "auto", variant = "auto", engineFlags = "none" } = options;
+  const { dtype = "auto", threads = "auto", variant = "auto", engineFlags = "none", verify = false } = options;
   if (!DTYPES.includes(dtype)) throw usage("dtype", "auto, fp32 or int8", dtype);
   if (!VARIANT_CHOICES.includes(variant)) throw usage("variant", "auto, simd or relaxed", variant);
   if (!ENGINE_FLAGS.includes(engineFlags)) throw usage("engineFlags", "auto or none", engineFlags);
+  if (typeof verify !== "boolean") throw usage("verify", "true or false", verify);
   if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
     throw usage("threads", `auto or a whole number from 1 to ${MAX_THREADS}`, threads);
   }

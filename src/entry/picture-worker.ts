@@ -2,7 +2,7 @@ import { planPictures } from "../image/plan.js";
 import type { JanusConfig } from "../model/config.js";
 import { Engine } from "./engine.js";
 import type { Host } from "./host.js";
-import { tileOf } from "./variant.js";
+import { tilesOf } from "./variant.js";
 
 /** A worker that makes squares of pictures beside those that compute, one at a time. It has no weights, and the memory that its largest picture takes. */
 export type PictureWorker = Pick<Engine, "square" | "dispose">;
@@ -15,5 +15,5 @@ export async function startPictureWorker(host: Host, config: JanusConfig): Promi
   const module = await WebAssembly.compile(await host.binary("simd"));
   const plan = planPictures(config.imageSize);
   const { startWorker } = host;
-  return Engine.start({ module, threads: 1, config, plan, tile: tileOf("simd"), startWorker });
+  return Engine.start({ module, threads: 1, config, plan, tiles: tilesOf("simd"), startWorker });
 }

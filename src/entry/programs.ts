@@ -18,10 +18,11 @@ import { CONTROL_BYTES } from "../threads/control.js";
 import { Ring } from "../threads/ring.js";
 import type { Program, Reply } from "../threads/serve.js";
 import { Team } from "../threads/team.js";
-import type { Pointer, Storage, TileName } from "../wasm/abi.js";
+import type { Pointer, Storage, Tile } from "../wasm/abi.js";
 import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
+import type { ProductKind, Tiles } from "../wasm/tiles.js";
 import { chooseTile } from "../wasm/tiles.js";
 import type { StagingPlan } from "./staging.js";
 import { ROOMS } from "./staging.js";
@@ -61,10 +62,27 @@ export function startModel<Plan extends PicturePlan>(
   return { kernels, memory, team, scratch, module: setup.module, config: setup.config, plan };
 }
 
+export interface TimeTilesInput {
+  readonly fallback: Tiles;
+  /** What a model multiplies. */
+  readonly kinds: readonly ProductKind[];
+}
+
+export interface TimeTilesOutput {
+  readonly tiles: Tiles;
+  readonly notes: readonly string[];
+}
+
 /** The leader times the tiles while the others rest; the code that it warms up is theirs, too. */
-const timeTiles: Program<ModelContext> = (x, input: { readonly fallback: TileName }): Reply | undefined => {
+const timeTiles: Program<ModelContext> = (x, { fallback, kinds }: TimeTilesInput): Reply | undefined => {
   if (!x.team.leads) return undefined;
-  return { output: chooseTile(x.module, x.team.count > 1, input.fallback, () => performance.now()) };
+  const output = { tiles: { ...fallback }, notes: [] as string[] };
+  for (const kind of kinds) {
+    const { tile, notes } = chooseTile(x.module, x.team.count > 1, fallback[kind], () => performance.now(), kind);
+    output.tiles[kind] = tile;
+    output.notes.push(...notes);
+  }
+  return { output: output satisfies TimeTilesOutput };
 };
 
 /** A piece, and where its bytes are. */
@@ -110,6 +128,18 @@ const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array | unde
   return { output: packPieces(x, pieces, supply, widened) };
 };
 
+/** Hands out what was packed, and leaves zeros. */
+const takeOut: Program<ModelContext> = (
+  x,
+  { at, bytes }: { readonly at: Pointer; readonly bytes: number },
+): Reply | undefined => {
+  if (!x.team.leads) return undefined;
+  const content = u8(x.memory, at, bytes);
+  const output = content.slice();
+  content.fill(0);
+  return { output, transfer: [output.buffer] };
+};
+
 export interface PictureSize {
   readonly width: number;
   readonly height: number;
@@ -145,7 +175,7 @@ export interface EncodeOutput {
 export interface EncodeInput {
   readonly form: ImageForm;
   readonly taps: boolean;
-  readonly tile: TileName;
+  readonly tiles: Tiles;
 }
 
 /** pixel_values f32 [3,S,S] or a square u8 [S,S,3] in, image_features f32 [P,W] out. */
@@ -167,7 +197,7 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array 
   const tap = (stage: string, at: Pointer): number =>
     stages.push([stage, fromBlocks(x.memory, { at, rows: tokens }, width)]);
   encodeImage(
-    { ...x, tile: TILE[input.tile], levels: a.quantised },
+    { ...x, ...tileCodes(input.tiles), levels: a.quantised },
     x.config,
     x.plan.weights,
     a,
@@ -180,16 +210,13 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array 
 };
 
 /** image_features f32 [P,W] in, image_embeds f32 [P,D] out. */
-const project: Program<ModelContext> = (
-  x,
-  input: { readonly tile: TileName },
-  own: Float32Array,
-): Reply | undefined => {
+const project: Program<ModelContext> = (x, input: { readonly tiles: Tiles }, own: Float32Array): Reply | undefined => {
   const a = x.plan.activations;
   const { tokens: rows, width, dim } = x.config;
   if (x.team.leads) toBlocks(x.memory, { at: a.normed, rows }, own, width);
   x.team.barrier();
-  const embeds = projectImage({ ...x, tile: TILE[input.tile], levels: a.quantised }, x.config, x.plan.weights, a);
+  const context = { ...x, ...tileCodes(input.tiles), levels: a.quantised };
+  const embeds = projectImage(context, x.config, x.plan.weights, a);
   if (!x.team.leads) return undefined;
   const output = fromBlocks(x.memory, { at: embeds, rows }, dim);
   return { output, transfer: [output.buffer] };
@@ -259,6 +286,10 @@ const fuse: Program<ModelContext> = (x, input: ScatterInput, own: ScatterOwn): R
   return answer(x, text, input.rows * dim);
 };
 
+function tileCodes({ float, int8 }: Tiles): { readonly tile: Tile; readonly int8Tile: Tile } {
+  return { tile: TILE[float], int8Tile: TILE[int8] };
+}
+
 /** The leader's copy of a result, handed over to the caller. */
 function answer(x: OpContext, at: Pointer, count: number): Reply | undefined {
   if (!x.team.leads) return undefined;
@@ -267,4 +298,4 @@ function answer(x: OpContext, at: Pointer, count: number): Reply | undefined {
 }
 
 /** Every program a worker knows, by the name the caller uses. */
-export const PROGRAMS = { timeTiles, pack, square, preprocess, encode, project, embedTokens, fuse } as const;
+export const PROGRAMS = { timeTiles, pack, takeOut, square, preprocess, encode, project, embedTokens, fuse } as const;

@@ -1,7 +1,7 @@
 import { imageFlop } from "../model/work.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
-import { storedRowBytes } from "../weights/checkpoint.js";
+import { storedRowBytes } from "../weights/bound-tensor.js";
 import type { WeightSource } from "../weights/source.js";
 import { Engine } from "./engine.js";
 import { takeEngineFlags } from "./engine-flags.js";
@@ -19,7 +19,7 @@ export interface Runtime {
   readonly threads: number;
   /** The precision the matrices are kept in. */
   readonly dtype: "fp32" | "bf16" | "fp16" | "int8";
-  /** Rows x columns of the register tile. */
+  /** Rows x columns of the register tile that the matrices are multiplied with. */
   readonly tile: string;
   /** Whether a multiply-add rounds once. */
   readonly fma: boolean;
@@ -69,6 +69,7 @@ export async function startModel(
     onProgress?.({ status: "initiate", file: source.label });
     const variant = options.variant ?? "auto";
     const opened = await openModel(source, signal);
+    if (options.verify) await opened.checkpoint.verify(undefined, signal);
     const { config } = opened;
     const flop = imageFlop(config);
     const threads = asked === "auto" && flop < SHARED_FLOP ? 1 : granted;
@@ -81,10 +82,12 @@ export async function startModel(
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];
     const chosen = await chooseVariant(host, variant, threads);
-    const { module, tile } = chosen;
+    const { module, tiles } = chosen;
     const startWorker = (): WorkerHandle => workers.shift() ?? host.startWorker();
-    engine = await Engine.start({ module, threads, config, plan, tile, startWorker });
-    const tileNotes = worthTiming ? await engine.timeTiles(signal) : [];
+    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker });
+    const dtype = keptDType(plan);
+    const kinds = dtype === "int8" ? (["float", "int8"] as const) : (["float"] as const);
+    const tileNotes = worthTiming ? await engine.timeTiles(kinds, signal) : [];
     const total = storedBytes(opened);
     const onBytes = (loaded: number): void =>
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
@@ -93,8 +96,8 @@ export async function startModel(
     const runtime: Runtime = {
       variant: chosen.variant,
       threads,
-      dtype: keptDType(plan),
-      tile: engine.tile,
+      dtype,
+      tile: engine.tiles[dtype === "int8" ? "int8" : "float"],
       fma: chosen.fma,
       dot8: chosen.dot8,
       engine: host.engine,

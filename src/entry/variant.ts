@@ -1,7 +1,7 @@
 import { JanusError } from "../errors.js";
-import type { TileName } from "../wasm/abi.js";
 import type { Dot8, VariantReport } from "../wasm/probe.js";
 import { defaultFamily, probeVariant } from "../wasm/probe.js";
+import type { Tiles } from "../wasm/tiles.js";
 import type { Variant, VariantFamily } from "../wasm/variants.js";
 import { isRelaxed, variantOf } from "../wasm/variants.js";
 import type { Host } from "./host.js";
@@ -10,16 +10,19 @@ import type { Host } from "./host.js";
 export interface ChosenVariant {
   readonly variant: Variant;
   readonly module: WebAssembly.Module;
-  readonly tile: TileName;
+  readonly tiles: Tiles;
   readonly fma: boolean;
   readonly dot8: Dot8;
   /** Why it is not the fastest there is, when it is not. */
   readonly notes: readonly string[];
 }
 
-/** The tile to take untimed (assembly/tiles/family.ts): 12 accumulators where a multiply-add is one instruction, 8 where it needs a temporary. */
-export function tileOf(variant: Variant): TileName {
-  return isRelaxed(variant) ? "6x8" : "4x8";
+/**
+ * The tiles to take untimed (assembly/tiles/family.ts). Of floats 12 accumulators where a multiply-add is one instruction, 8 where it needs a temporary; of 8 bits
+ * what is fastest on Zen 4 without flags (bench/lab/2026-11-25-int8.md).
+ */
+export function tilesOf(variant: Variant): Tiles {
+  return { float: isRelaxed(variant) ? "6x8" : "4x8", int8: "6x8" };
 }
 
 /** Probes one variant of this host. */
@@ -57,5 +60,5 @@ export async function chooseVariant(
     );
   }
   const { module, fma, dot8 } = report;
-  return { variant, module, tile: tileOf(variant), fma, dot8, notes };
+  return { variant, module, tiles: tilesOf(variant), fma, dot8, notes };
 }

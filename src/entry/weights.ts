@@ -5,7 +5,9 @@ import { elements } from "../tensor.js";
 import type { Storage } from "../wasm/abi.js";
 import { PANEL, roundUp, STORAGE } from "../wasm/abi.js";
 import { ALIGNMENT } from "../wasm/memory.js";
-import { type BoundTensor, type Checkpoint, storedRowBytes } from "../weights/checkpoint.js";
+import { type BoundTensor, storedRowBytes } from "../weights/bound-tensor.js";
+import type { Checkpoint } from "../weights/checkpoint.js";
+import type { WeightDtype } from "../weights/dtype.js";
 import type { Engine } from "./engine.js";
 import type { StagedPiece } from "./programs.js";
 
@@ -16,7 +18,7 @@ import type { StagedPiece } from "./programs.js";
 const BATCH_BYTES = 4 << 20;
 
 /** The ABI's name for a stored dtype. */
-export const STORAGE_OF: Readonly<Record<BoundTensor["dtype"], Storage>> = {
+export const STORAGE_OF: Readonly<Record<WeightDtype, Storage>> = {
   F32: STORAGE.f32,
   BF16: STORAGE.bf16,
   F16: STORAGE.f16,
@@ -141,16 +143,16 @@ function roomFor(rows: number, rowBytes: number, batches: Batch[]): { batch: Bat
 function add(batch: Batch, piece: Piece, index: number): void {
   const { placement, tensor, firstRow, rows, bytes } = piece;
   const from = roundUp(batch.bytes, ALIGNMENT);
-  // A vector is placed by element, a matrix by row.
-  const unit = placement.kind === "vector" ? elements(tensor.shape.slice(1)) : 1;
-  const stored = STORAGE_OF[tensor.dtype];
+  // A matrix is placed by row, everything else by element.
+  const unit = "k" in placement ? 1 : elements(tensor.shape.slice(1));
+  const stored = tensor.dtype === "I8" ? "int8" : STORAGE_OF[tensor.dtype];
   batch.pieces.push(piece);
   batch.staged.push({ placement, stored, first: firstRow * unit, count: rows * unit, batch: index, from });
   batch.bytes = from + bytes;
 }
 
 function matrixRowBytes(placement: Placement, bound: ReadonlyMap<string, BoundTensor>): number {
-  return placement.kind !== "vector" ? storedRowBytes(boundTensor(bound, placement)) : 0;
+  return "k" in placement ? storedRowBytes(boundTensor(bound, placement)) : 0;
 }
 
 function boundTensor(bound: ReadonlyMap<string, BoundTensor>, { role }: Placement): BoundTensor {

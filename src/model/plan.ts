@@ -67,7 +67,10 @@ export interface Activations {
   readonly quantised: Levels;
 }
 
-/** Where one stored tensor goes. `columns` is the first column in its layer's panels. */
+/**
+ * Where one stored tensor goes: rows to columns of panels, in their own precision or in 8 bits; elements one after another, widened to f32 or, of a packed
+ * checkpoint, as they are.
+ */
 export type Placement =
   | { readonly role: string; readonly kind: "panels"; readonly at: Pointer; readonly k: number; readonly wide: boolean }
   | {
@@ -77,7 +80,7 @@ export type Placement =
       readonly scales: Pointer;
       readonly k: number;
     }
-  | { readonly role: string; readonly kind: "vector"; readonly at: Pointer };
+  | { readonly role: string; readonly kind: "vector" | "copy"; readonly at: Pointer };
 
 /** The whole memory of a model: plain data, the same on every worker. */
 export interface ModelPlan {
@@ -94,9 +97,10 @@ export interface ModelPlan {
   readonly activationBytes: number;
 }
 
-/** How a matrix is stored in the checkpoint, and whether it is kept, widened to f32 panels (dtype "fp32") or quantised. */
+/** How a matrix is stored in the checkpoint, whether in panels already, and what its panels are in: the same, f32 (dtype "fp32") or 8 bits. */
 export interface MatrixStorage {
-  readonly stored: Storage;
+  readonly packed: boolean;
+  readonly stored: Storage | "int8";
   readonly panels: Storage | "int8";
 }
 
@@ -117,15 +121,23 @@ export function planModel(
     return at;
   };
   const linear = (role: string, columns: number, k: number): Linear => {
-    const { stored, panels: kept } = storage(`${role}.weight`);
+    const { packed, stored, panels: kept } = storage(`${role}.weight`);
+    const weight = `${role}.weight`;
     if (kept === "int8") {
       const panels = arena.take(int8PanelBytes(columns, k));
+      if (packed) {
+        placements.push({ role: weight, kind: "copy", at: panels });
+        const scales = vector(`${role}.scales`, columns);
+        return { panels, scales, bias: vector(`${role}.bias`, columns), columns, k };
+      }
       const scales = arena.take(roundUp(columns, PANEL) * 4);
-      placements.push({ role: `${role}.weight`, kind: "int8", at: panels, scales, k });
+      placements.push({ role: weight, kind: "int8", at: panels, scales, k });
       return { panels, scales, bias: vector(`${role}.bias`, columns), columns, k };
     }
     const panels = arena.take(panelElements(columns, k) * STORAGE_BYTES[kept]);
-    placements.push({ role: `${role}.weight`, kind: "panels", at: panels, k, wide: kept !== stored });
+    const wide = kept !== stored;
+    if (packed) placements.push({ role: weight, kind: wide ? "vector" : "copy", at: panels });
+    else placements.push({ role: weight, kind: "panels", at: panels, k, wide });
     return { panels, bias: vector(`${role}.bias`, columns), columns, k, storage: kept };
   };
   const norm = (role: string): Norm => ({

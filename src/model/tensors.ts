@@ -1,4 +1,4 @@
-import type { TensorRequest } from "../weights/checkpoint.js";
+import type { TensorRequest } from "../weights/bound-tensor.js";
 import type { JanusConfig } from "./config.js";
 
 /** Every tensor of the forward pass, by role and canonical shape, in the order in which it is first needed. */

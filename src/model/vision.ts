@@ -2,7 +2,7 @@ import { attention } from "../ops/attention.js";
 import type { ProductContext } from "../ops/context.js";
 import { blockRows, plainRows } from "../ops/context.js";
 import { layernorm } from "../ops/layernorm.js";
-import { linear, linearHeads } from "../ops/linear.js";
+import { linear, linearHeads, rowsFor } from "../ops/linear.js";
 import { patchify } from "../ops/patchify.js";
 import { patchifyRgb } from "../ops/patchify-rgb.js";
 import { EPILOGUE, type Pointer } from "../wasm/abi.js";
@@ -47,13 +47,15 @@ export function encodeImage(
 
   w.blocks.forEach((block, n) => {
     // x = x + self.attn(self.norm1(x))
-    layernorm(x, normed, stream, block.norm1);
-    linearHeads(x, a, normed, block.qkv, heads);
+    const toAttention = rowsFor(x, normed, block.qkv);
+    layernorm(x, toAttention, stream, block.norm1);
+    linearHeads(x, a, toAttention, block.qkv, heads);
     attention(x, mixed, a, heads);
     linear(x, stream, mixed, block.proj, { residual: blockRows(stream) });
     // x = x + self.mlp(self.norm2(x))
-    layernorm(x, normed, stream, block.norm2);
-    linear(x, hidden, normed, block.fc1, { epilogue: EPILOGUE.gelu });
+    const toMlp = rowsFor(x, normed, block.fc1);
+    layernorm(x, toMlp, stream, block.norm2);
+    linear(x, hidden, toMlp, block.fc1, { epilogue: EPILOGUE.gelu });
     linear(x, stream, hidden, block.fc2, { residual: blockRows(stream) });
     tap?.(`vision.block.${n}`, a.stream);
   });

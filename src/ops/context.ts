@@ -12,9 +12,10 @@ export interface OpContext {
   readonly scratch: Pointer;
 }
 
-/** What an op with a matrix product needs besides: the register tile, the same for all workers. */
+/** What an op with a matrix product needs besides: the register tiles, the same for all workers, of products of floats and of 8 bits. */
 export interface ProductContext extends OpContext {
   readonly tile: Tile;
+  readonly int8Tile: Tile;
   /** Where the rows of an 8-bit product are quantised to. */
   readonly levels: Levels;
 }
@@ -23,6 +24,8 @@ export interface ProductContext extends OpContext {
 export interface Blocks {
   readonly at: Pointer;
   readonly rows: number;
+  /** The same rows in 8 bits, by the op that writes them. */
+  readonly levels?: Levels;
 }
 
 /** An f32 matrix in memory: element (r, c) at (c / 256) * block + r * row + c % 256. */

@@ -12,12 +12,16 @@ export interface Norm {
 /** Rows of one task: 24 KB of a 1024 wide stream. */
 const TASK_ROWS = 24;
 
-/** dst [rows, width] = (src - mean) / sqrt(var + eps) * weight + bias, row by row. torch.nn.LayerNorm. dst may be src. */
+/**
+ * dst [rows, width] = (src - mean) / sqrt(var + eps) * weight + bias, row by row. torch.nn.LayerNorm. dst may be src. Levels of dst, when it has any, are made of its rows
+ * while they lie in the cache (`quantise`).
+ */
 export function layernorm(x: OpContext, dst: Blocks, src: Blocks, norm: Norm): void {
   x.team.each(Math.ceil(src.rows / TASK_ROWS), (task) => {
     const begin = task * TASK_ROWS;
     const end = Math.min(begin + TASK_ROWS, src.rows);
     x.kernels.layernorm(dst.at, src.at, norm.weight, norm.bias, src.rows, norm.width, norm.eps, begin, end);
+    if (dst.levels) x.kernels.quantise(dst.levels.at, dst.at, dst.levels.scales, src.rows, norm.width, begin, end);
   });
   x.team.barrier();
 }

@@ -35,6 +35,11 @@ export interface Int8Linear extends Layer {
 
 export type Linear = FloatLinear | Int8Linear;
 
+/** `rows`, which the op that writes them also quantises where `next` takes them in 8 bits. */
+export function rowsFor(x: ProductContext, rows: Blocks, next: Linear): Blocks {
+  return "scales" in next ? { ...rows, levels: x.levels } : rows;
+}
+
 /** Rows of one task: 288 rows of a block of 256 k are 295 KB, which stay in an L2 of 512 KB while panels pass by. */
 const TASK_ROWS = 288;
 
@@ -158,10 +163,10 @@ function floatSums(x: ProductContext, a: Blocks, w: FloatLinear): Work {
   };
 }
 
-/** The rows are quantised first, all of them by all workers. */
+/** Rows that come without their levels are quantised first, all of them by all workers. */
 function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
-  const { levels } = x;
-  quantise(x, levels, a, w.k);
+  const levels = a.levels ?? x.levels;
+  if (!a.levels) quantise(x, levels, a, w.k);
   return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
     for (let k = 0; k < w.k; k += COLUMN_BLOCK) {
       x.team.poll();
@@ -177,7 +182,7 @@ function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
         k,
         panelBegin,
         panelEnd,
-        x.tile,
+        x.int8Tile,
       );
     }
     x.kernels.scaleSums(partial, levels.scales, w.scales, rowBegin, rowEnd, panelBegin, panelEnd);

@@ -3,13 +3,15 @@ import { PANEL, STORAGE, STORAGE_BYTES } from "../wasm/abi.js";
 import type { OpContext } from "./context.js";
 import { offset } from "./context.js";
 
-/** A part of a stored tensor on its way to its place: rows of a matrix, which become columns of its layer's panels, or elements of a vector. */
+/** A part of a stored tensor on its way to its place: rows of a matrix, which become columns of its layer's panels, or elements. */
 export interface StoredPiece {
   readonly placement:
     | { readonly kind: "panels"; readonly at: Pointer; readonly k: number; readonly wide: boolean }
     | { readonly kind: "int8"; readonly at: Pointer; readonly scales: Pointer; readonly k: number }
-    | { readonly kind: "vector"; readonly at: Pointer };
-  readonly stored: Storage;
+    | { readonly kind: "vector"; readonly at: Pointer }
+    | { readonly kind: "copy"; readonly at: Pointer };
+  /** 8 bits are copied alone. */
+  readonly stored: Storage | "int8";
   /** First row (column of the panels) or first element, and how many. */
   readonly first: number;
   readonly count: number;
@@ -26,6 +28,9 @@ export interface Supply {
 /** What one worker takes at a time: checked and packed while it lies in the L2 cache, 10 us of work (70 where the target is fresh memory). */
 const SLICE_BYTES = 128 << 10;
 
+/** A cache line, and a number of elements of any storage that end where one ends. */
+const LINE_BYTES = 64;
+
 /** Bytes of the largest slice where no matrix has longer rows than these. */
 export function largestSlice(rowBytes: number): number {
   return Math.max(SLICE_BYTES, PANEL * rowBytes);
@@ -33,7 +38,7 @@ export function largestSlice(rowBytes: number): number {
 
 /**
  * Takes pieces to their places: matrices [rows, k], stored row-major, into panels, kept as stored, when `wide` widened to f32, or quantised to 8
- * bits; vectors widened to f32. Returns how many elements of each piece are NaN or infinite in the slices that this worker took.
+ * bits; vectors widened to f32, or copied. Returns how many elements of each piece are NaN or infinite in the slices that this worker took.
  *
  * Whoever is free takes the next slice. `widened` has room for one in f32.
  */
@@ -46,9 +51,12 @@ export function packPieces(x: OpContext, pieces: readonly StoredPiece[], supply:
     const { placement, stored, first } = piece;
     const k = rowElements(piece);
     const count = (end - begin) * k;
-    const src = supply.take(index, begin * k * STORAGE_BYTES[stored], count * STORAGE_BYTES[stored]);
-    nonFinite[index]! += x.kernels.countNonFinite(src, stored, 0, count);
-    if (placement.kind === "vector") {
+    const bytes = elementBytes(stored);
+    const src = supply.take(index, begin * k * bytes, count * bytes);
+    if (stored !== "int8") nonFinite[index]! += x.kernels.countNonFinite(src, stored, 0, count);
+    if (placement.kind === "copy" || stored === "int8") {
+      x.kernels.copyRows(offset(placement.at, first + begin, bytes), src, count * bytes, 0, 0, 0, 1);
+    } else if (placement.kind === "vector") {
       x.kernels.widen(offset(placement.at, first + begin), src, stored, 0, count);
     } else if (placement.kind === "int8") {
       x.kernels.packInt8(placement.at, placement.scales, src, widened, k, stored, first + begin, 0, end - begin);
@@ -56,7 +64,7 @@ export function packPieces(x: OpContext, pieces: readonly StoredPiece[], supply:
       x.kernels.widen(widened, src, stored, 0, count);
       x.kernels.packPanels(placement.at, widened, k, k, 4, first + begin, 0, end - begin);
     } else {
-      x.kernels.packPanels(placement.at, src, k, k, STORAGE_BYTES[stored], first + begin, 0, end - begin);
+      x.kernels.packPanels(placement.at, src, k, k, bytes, first + begin, 0, end - begin);
     }
     supply.done(index);
   });
@@ -70,12 +78,12 @@ export function sliceCount(piece: StoredPiece): number {
 }
 
 /**
- * Rows or elements [begin, end) of a piece. Slices meet at panel boundaries, and at cache lines of a vector: no two of them write the same
+ * Rows or elements [begin, end) of a piece. Slices meet at panel boundaries, and at cache lines of elements: no two of them write the same
  * line.
  */
 function cut(piece: StoredPiece): { readonly begin: number; readonly end: number }[] {
-  const grain = piece.placement.kind === "vector" ? 16 : PANEL;
-  const bytes = rowElements(piece) * STORAGE_BYTES[piece.stored];
+  const grain = byRows(piece) ? PANEL : LINE_BYTES;
+  const bytes = rowElements(piece) * elementBytes(piece.stored);
   const step = Math.max(grain, Math.floor(SLICE_BYTES / bytes / grain) * grain);
   const lead = (grain - (piece.first % grain)) % grain;
   const slices: { begin: number; end: number }[] = [];
@@ -88,7 +96,15 @@ function cut(piece: StoredPiece): { readonly begin: number; readonly end: number
 
 /** Elements of what `first` and `count` count. */
 function rowElements({ placement }: StoredPiece): number {
-  return placement.kind === "vector" ? 1 : placement.k;
+  return "k" in placement ? placement.k : 1;
+}
+
+function byRows({ placement }: StoredPiece): boolean {
+  return "k" in placement;
+}
+
+function elementBytes(stored: Storage | "int8"): number {
+  return stored === "int8" ? 1 : STORAGE_BYTES[stored];
 }
 
 /** Non-finite elements in this worker's share of `count`. No barrier: nothing is written. */

@@ -1,7 +1,8 @@
-import type { TileName } from "./abi.js";
+import type { Kernels, TileName } from "./abi.js";
 import {
   ARENA_BASE,
   blockElements,
+  INT8_WIDENED_BYTES,
   K_BLOCK,
   PANEL,
   panelElements,
@@ -19,9 +20,15 @@ import { Arena, createMemory, ensureMemory, f32 } from "./memory.js";
  */
 export const TILES = Object.keys(TILE) as TileName[];
 
-/** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s. Rows are a multiple of every tile's; two panels of one k block. */
+/** What is multiplied: floats in f32, or levels and weights of 8 bits. Each has a tile of its own. */
+export type ProductKind = "float" | "int8";
+
+/** The tiles of a model's products. */
+export type Tiles = Readonly<Record<ProductKind, TileName>>;
+
+/** One sample: 0.98 M operations, 15 us at 65 G a second. Rows are a multiple of every tile's; two panels of one k block. */
 const SHAPE = { rows: 120, columns: 2 * PANEL, k: K_BLOCK };
-const FLOP = 2 * SHAPE.rows * SHAPE.columns * SHAPE.k;
+const OPERATIONS = 2 * SHAPE.rows * SHAPE.columns * SHAPE.k;
 
 /**
  * V8 starts wasm unoptimised and swaps in optimised code, compiled beside, after 6 to 150 such calls and 1 to 7 ms (Node 20, 22, 24 and
@@ -77,7 +84,7 @@ export function raceTiles(sample: (tile: TileName) => void, now: () => number): 
 
 export interface TileChoice {
   readonly tile: TileName;
-  /** GFLOP/s of one thread, in the race. Empty when the clock is too coarse to tell. */
+  /** Billions of operations a second of one thread, in the race: GFLOP/s, or GOP/s of 8-bit products. Empty when the clock is too coarse to tell. */
   readonly gflops: Readonly<Partial<Record<TileName, number>>>;
   /** What was not as expected. */
   readonly notes: readonly string[];
@@ -89,27 +96,31 @@ export function chooseTile(
   shared: boolean,
   fallback: TileName,
   now: () => number,
+  kind: ProductKind = "float",
 ): TileChoice {
   const { rows, columns, k } = SHAPE;
   const arena = new Arena(ARENA_BASE);
   const partial = arena.take(partialBytes(rows, columns / PANEL));
   const a = arena.take(blockElements(rows, k) * 4);
   const panels = arena.take(panelElements(columns, k) * 4);
-  const scratch = arena.take(WIDENED_BYTES);
+  const scratch = arena.take(Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES));
   const memory = createMemory(ARENA_BASE, shared);
   ensureMemory(memory, arena.end);
   // Pages never written to are one page of zeros to the processor, and reading it under many addresses is a fifth slower (Zen 4).
   f32(memory, partial, (arena.end - partial) / 4).fill(1);
-  const { multiply } = instantiateKernels(module, memory);
+  const { multiply, multiplyInt8 }: Kernels = instantiateKernels(module, memory);
+  const end = columns / PANEL;
   const sample = (tile: TileName): void =>
-    multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, columns / PANEL, TILE[tile]);
+    kind === "int8"
+      ? multiplyInt8(partial, a, panels, scratch, rows, k, 0, rows, 0, 0, end, TILE[tile])
+      : multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, TILE[tile]);
   return judge(raceTiles(sample, now), fallback);
 }
 
 function judge({ best, unfinished, coarse }: TileRace, fallback: TileName): TileChoice {
   if (coarse) return { tile: fallback, gflops: {}, notes: [`tile ${fallback}: the clock is too coarse to time tiles`] };
   const tile = TILES.reduce((a, b) => (best[b] < best[a] ? b : a));
-  const gflops = Object.fromEntries(TILES.map((name) => [name, FLOP / best[name] / 1e6]));
+  const gflops = Object.fromEntries(TILES.map((name) => [name, OPERATIONS / best[name] / 1e6]));
   const notes = unfinished ? [`tile ${tile}: the engine had not optimised every tile when they were timed`] : [];
   return { tile, gflops, notes };
 }

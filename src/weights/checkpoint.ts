@@ -1,8 +1,20 @@
 import { JanusError, quote } from "../errors.js";
 import { shapeText } from "../tensor.js";
-import { checkedElements, dtypeBytes, isWeightDtype, type WeightDtype } from "./dtype.js";
+import {
+  type BoundTensor,
+  checkRows,
+  checkTarget,
+  type LocatedTensor,
+  refuseUnbound,
+  type StoredTensor,
+  storedRowBytes,
+  type TensorRequest,
+} from "./bound-tensor.js";
+import { checkedElements, dtypeBytes, isWeightDtype } from "./dtype.js";
 import { detectLayout, type Layout, type LayoutName } from "./layout.js";
-import { listed, malformed } from "./refusals.js";
+import { isPacked } from "./packed.js";
+import { PackedCheckpoint } from "./packed-checkpoint.js";
+import { malformed } from "./refusals.js";
 import { parseSafetensors } from "./safetensors.js";
 import { findShards, type Shards, type WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
@@ -10,37 +22,17 @@ import { parseTorch } from "./torch.js";
 import { allocate, type FileView, readViewRows, rowMajor } from "./view.js";
 import { dataOffset } from "./zip.js";
 
-/** A tensor as the files hold it; `bytes` is what it takes dense. */
-export interface StoredTensor {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly bytes: number;
-}
-
-/** A tensor that the model needs: its role and its canonical shape. */
-export interface TensorRequest {
-  readonly role: string;
-  readonly shape: readonly number[];
-}
-
-/** A request that the checkpoint satisfies; `names` are the stored tensors that make it up, stacked along dimension 0. */
-export interface BoundTensor {
-  readonly role: string;
-  readonly dtype: WeightDtype;
-  readonly shape: readonly number[];
-  readonly names: readonly string[];
-}
-
 export interface Checkpoint {
   readonly layout: LayoutName;
   readonly format: WeightFormat;
+  /** The precision a packed checkpoint was made in; undefined of one as its authors published it. */
+  readonly packed: string | undefined;
   /** The weight files, without their index. */
   readonly files: readonly string[];
   /** Every stored tensor, used or not; the names of the bound tensors tell which are. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** The stored tensor of a role that is one tensor; undefined when it is absent, or several. */
-  find(role: string): StoredTensor | undefined;
+  /** The shape of the token table; undefined when there is none. */
+  tableShape(): readonly number[] | undefined;
   /**
    * Binds every request, in order. Throws one error that lists all that is wrong: E_CONFIG when a shape is not what the configuration
    * implies, E_FORMAT when tensors are only missing, E_UNSUPPORTED when one is there in a dtype that is no weight's.
@@ -56,18 +48,18 @@ export interface Checkpoint {
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void>;
+  /**
+   * Reads every tensor and compares it with the checksum that a packed checkpoint has of it; `onBytes` is told what was checked so far. E_INTEGRITY names file and
+   * tensor; E_UNSUPPORTED where there are no checksums.
+   */
+  verify(onBytes?: (checked: number) => void, signal?: AbortSignal): Promise<void>;
 }
 
-/** Bytes of one row of dimension 0 as stored. */
-export function storedRowBytes(tensor: BoundTensor): number {
-  return tensor.shape.slice(1).reduce((product, dimension) => product * dimension, dtypeBytes(tensor.dtype));
-}
-
-/** An original checkpoint needs 298 tensors, a Hugging Face one 394: all of them still fit the message. */
-const MAX_LISTED = 400;
-
-interface LocatedTensor extends StoredTensor {
-  readonly view: FileView;
+/** What one weight file holds. */
+export interface LocatedFile {
+  readonly path: string;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly tensors: readonly LocatedTensor[];
 }
 
 /**
@@ -80,8 +72,11 @@ export async function openCheckpoint(source: WeightSource, signal?: AbortSignal)
   const shards = await findShards(source, signal);
   const tensors = new Map<string, LocatedTensor>();
   const read = shards.format === "safetensors" ? locateSafetensors : locateTorch;
+  const files: LocatedFile[] = [];
   for (const path of shards.files) {
-    for (const tensor of await read(source, path, signal)) {
+    const file = await read(source, path, signal);
+    files.push(file);
+    for (const tensor of file.tensors) {
       const other = tensors.get(tensor.name);
       if (other !== undefined)
         throw malformed(
@@ -92,21 +87,23 @@ export async function openCheckpoint(source: WeightSource, signal?: AbortSignal)
     }
   }
   checkIndex(shards, tensors);
+  if (files.some(isPacked)) return new PackedCheckpoint(source, shards, files);
   return new OpenCheckpoint(source, shards, tensors, detectLayout(tensors.keys(), quote(source.label)));
 }
 
-async function locateSafetensors(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedTensor[]> {
-  const { tensors } = await parseSafetensors(source, path, signal);
-  return [...tensors.values()].map(({ name, dtype, shape, begin, end }) => {
+async function locateSafetensors(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedFile> {
+  const { tensors, metadata } = await parseSafetensors(source, path, signal);
+  const located = [...tensors.values()].map(({ name, dtype, shape, begin, end }) => {
     const start = (): Promise<number> => Promise.resolve(begin);
     const view = { path, itemBytes: dtypeBytes(dtype), shape, strides: rowMajor(shape), start };
     return { name, dtype, shape, bytes: end - begin, view };
   });
+  return { path, metadata, tensors: located };
 }
 
-async function locateTorch(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedTensor[]> {
+async function locateTorch(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedFile> {
   const tensors = await parseTorch(source, path, signal);
-  return [...tensors.values()].map(({ name, dtype, shape, strides, offset, storage }) => {
+  const located = [...tensors.values()].map(({ name, dtype, shape, strides, offset, storage }) => {
     const itemBytes = dtypeBytes(dtype);
     let storageStart: number | undefined;
     // The local header is read, and checked, when the first byte of its storage is wanted: most storages never are.
@@ -117,6 +114,7 @@ async function locateTorch(source: WeightSource, path: string, signal?: AbortSig
     const bytes = (checkedElements(shape) ?? Number.NaN) * itemBytes;
     return { name, dtype, shape, bytes, view: { path, itemBytes, shape, strides, start } };
   });
+  return { path, metadata: new Map(), tensors: located };
 }
 
 function checkIndex({ index }: Shards, tensors: ReadonlyMap<string, LocatedTensor>): void {
@@ -134,6 +132,7 @@ function checkIndex({ index }: Shards, tensors: ReadonlyMap<string, LocatedTenso
 class OpenCheckpoint implements Checkpoint {
   readonly layout: LayoutName;
   readonly format: WeightFormat;
+  readonly packed = undefined;
   readonly files: readonly string[];
   readonly tensors: ReadonlyMap<string, LocatedTensor>;
   readonly #source: WeightSource;
@@ -148,9 +147,9 @@ class OpenCheckpoint implements Checkpoint {
     this.#layout = layout;
   }
 
-  find(role: string): StoredTensor | undefined {
-    const names = this.#layout.stored(role);
-    return names.length === 1 ? this.tensors.get(names[0]!) : undefined;
+  tableShape(): readonly number[] | undefined {
+    const [name] = this.#layout.stored("embed_tokens.weight");
+    return this.tensors.get(name!)?.shape;
   }
 
   bind(requests: readonly TensorRequest[]): ReadonlyMap<string, BoundTensor> {
@@ -177,8 +176,16 @@ class OpenCheckpoint implements Checkpoint {
       if (dtypes.size > 1) foreign.push(`the parts of ${role} are ${[...dtypes].join(" and ")}`);
       else if (dtype !== undefined && isWeightDtype(dtype)) bound.set(role, { role, dtype, shape, names });
     }
-    this.#report(missing, misshaped, foreign);
+    refuseUnbound(this.#source, { missing, misshaped, foreign });
     return bound;
+  }
+
+  async verify(): Promise<void> {
+    throw new JanusError(
+      "E_UNSUPPORTED",
+      `verifying ${quote(this.#source.label)}: expected a packed checkpoint, which has checksums, found one without; pack it, or compare the files with those of its publisher`,
+      { origin: "model" },
+    );
   }
 
   async readRows(
@@ -200,13 +207,8 @@ class OpenCheckpoint implements Checkpoint {
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
-    checkRows(tensor, first, count);
+    checkTarget(tensor, first, count, target);
     const rowBytes = storedRowBytes(tensor);
-    if (target.length !== count * rowBytes)
-      throw new JanusError(
-        "E_INTERNAL",
-        `reading ${tensor.role}: expected a target of ${count * rowBytes} bytes, got ${target.length}`,
-      );
     const part = partShape(tensor.shape, tensor.names.length);
     const partRows = part[0] ?? 1;
     for (const [i, name] of tensor.names.entries()) {
@@ -218,31 +220,6 @@ class OpenCheckpoint implements Checkpoint {
       await readViewRows(this.#source, view, from - i * partRows, to - from, piece, signal);
     }
   }
-
-  #report(missing: readonly string[], misshaped: readonly string[], foreign: readonly string[]): void {
-    const problems: string[] = [];
-    if (missing.length > 0) problems.push(`${missing.length} missing: ${listed(missing, MAX_LISTED)}`);
-    if (misshaped.length > 0)
-      problems.push(`${misshaped.length} not of the shape that config.json implies: ${listed(misshaped, MAX_LISTED)}`);
-    if (foreign.length > 0)
-      problems.push(`${foreign.length} not one of F32, F16, BF16: ${listed(foreign, MAX_LISTED)}`);
-    if (problems.length === 0) return;
-    const code = misshaped.length > 0 ? "E_CONFIG" : missing.length > 0 ? "E_FORMAT" : "E_UNSUPPORTED";
-    throw new JanusError(
-      code,
-      `binding the tensors of ${quote(this.#source.label)}: found ${problems.join("; ")}; do config.json and the weights belong together?`,
-      { origin: "model" },
-    );
-  }
-}
-
-function checkRows(tensor: BoundTensor, first: number, count: number): void {
-  const [rows = 1] = tensor.shape;
-  if (!Number.isInteger(first) || !Number.isInteger(count) || first < 0 || count < 0 || first + count > rows)
-    throw new JanusError(
-      "E_INTERNAL",
-      `reading ${tensor.role}: expected rows within ${rows}, got ${count} from ${first}`,
-    );
 }
 
 /** The shape of each of `count` equal parts stacked along dimension 0. */

@@ -30,6 +30,9 @@ export const DTYPE_BITS: ReadonlyMap<string, number> = new Map([
 /** What a weight may be stored as. */
 export type WeightDtype = "F32" | "F16" | "BF16";
 
+/** What a bound tensor is stored as: 8 bits in packed checkpoints alone. */
+export type BoundDtype = WeightDtype | "I8";
+
 export function isWeightDtype(dtype: string): dtype is WeightDtype {
   return dtype === "F32" || dtype === "F16" || dtype === "BF16";
 }

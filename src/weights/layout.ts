@@ -4,6 +4,11 @@ import { malformed, unsupported } from "./refusals.js";
 /** How a checkpoint names its tensors: as DeepSeek's own code does, or as transformers' port. */
 export type LayoutName = "original" | "huggingface";
 
+/** The layout of this name, if there is one. */
+export function layoutNamed(name: string | undefined): LayoutName | undefined {
+  return name === "original" || name === "huggingface" ? name : undefined;
+}
+
 /**
  * Translates the roles that the model knows into stored names. A role is what the original calls the tensor inside its vision tower
  * (`blocks.3.norm1.weight`), `aligner.layers.K.*` counting linears, or `embed_tokens.weight`.

@@ -24,13 +24,15 @@ async function hashed(
   family: VariantFamily,
   threads: number,
   tile: TileName,
+  dtype: "auto" | "int8",
 ): Promise<string> {
   const source = await directorySource(path);
   const model = await openModel(source);
-  const plan = planMemory(model, "auto", threads);
+  const plan = planMemory(model, dtype, threads);
   const module = new WebAssembly.Module(variantBytes(variantOf(family, threads > 1)));
   const { config } = model;
-  const engine = await Engine.start({ module, threads, config, plan, tile, startWorker: startComputeWorker });
+  const tiles = { float: tile, int8: tile };
+  const engine = await Engine.start({ module, threads, config, plan, tiles, startWorker: startComputeWorker });
   await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
   const { features } = await engine.encode(pixels, false);
   const embeds = await engine.project(features);
@@ -47,9 +49,9 @@ function hashOf(...arrays: readonly Float32Array[]): string {
 
 for (const variant of RELAXED_EXPECTED ? (["simd", "relaxed"] as const) : (["simd"] as const)) {
   const test = suite(`every tile, ${variant}`);
-  for (const path of MODELS) {
-    test(path.split("/").at(-1) ?? "", async () => {
-      const model = await Janus.load(path, { variant, threads: 1 });
+  for (const [path, dtype] of MODELS.flatMap((path) => [[path, "auto"] as const, [path, "int8"] as const])) {
+    test(`${path.split("/").at(-1)}, ${dtype}`, async () => {
+      const model = await Janus.load(path, { variant, threads: 1, dtype });
       const pixels = await model.preprocess([PICTURE]);
       const features = await model.encode(pixels);
       const embeds = await model.project(features);
@@ -57,7 +59,8 @@ for (const variant of RELAXED_EXPECTED ? (["simd", "relaxed"] as const) : (["sim
       const expected = hashOf(features.data, embeds.data);
       for (const tile of TILES) {
         for (const threads of [1, 2]) {
-          assert.is(await hashed(path, pixels.data, variant, threads, tile), expected, `${tile}, ${threads} threads`);
+          const found = await hashed(path, pixels.data, variant, threads, tile, dtype);
+          assert.is(found, expected, `${tile}, ${threads} threads`);
         }
       }
     });

@@ -49,7 +49,15 @@ export function startOps(setup: OpSetup, index: number, count: number): ProductC
     : new Int32Array(CONTROL_BYTES / 4);
   const team = new Team(index, count, control, () => kernels.barrier(threaded ? (ARENA_BASE as Pointer) : NULL, count));
   const scratch = (ARENA_BASE + CONTROL_BYTES + index * SCRATCH_BYTES) as Pointer;
-  return { kernels, memory, team, scratch, tile: TILE["4x8"], levels: { at: NULL, scales: NULL } };
+  return {
+    kernels,
+    memory,
+    team,
+    scratch,
+    tile: TILE["4x8"],
+    int8Tile: TILE["4x8"],
+    levels: { at: NULL, scales: NULL },
+  };
 }
 
 /** `picture.data` is for the leader alone; buffers are taken from `free` on. */
@@ -148,7 +156,7 @@ function linearOn(
   w: Linear,
   options: LinearOptions,
 ): void {
-  linear({ ...x, levels, tile }, out, a, w, options);
+  linear({ ...x, levels, tile, int8Tile: tile }, out, a, w, options);
 }
 
 export const OPS = {

@@ -24,6 +24,7 @@ export function recordedSteps(index: number, count: number, op: (x: ProductConte
     memory: new WebAssembly.Memory({ initial: 0 }),
     scratch: 64 as Pointer,
     tile: TILE["4x8"],
+    int8Tile: TILE["4x8"],
     levels: { at: NULL, scales: NULL },
   });
   return steps;
@@ -51,6 +52,7 @@ export function recordedCalls(index: number, count: number, op: (x: ProductConte
     memory: new WebAssembly.Memory({ initial: 0 }),
     scratch: 64 as Pointer,
     tile: TILE["4x8"],
+    int8Tile: TILE["4x8"],
     levels: { at: NULL, scales: NULL },
   });
   return calls;

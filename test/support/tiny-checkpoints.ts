@@ -28,6 +28,6 @@ export async function openTiny(
 ): Promise<{ source: MemorySource; checkpoint: Checkpoint; config: JanusConfig }> {
   const source = new MemorySource(files);
   const checkpoint = await openCheckpoint(source);
-  const shape = checkpoint.find("embed_tokens.weight")!.shape;
+  const shape = checkpoint.tableShape()!;
   return { source, checkpoint, config: parseConfig(await readConfigFiles(source), shape, checkpoint.layout) };
 }

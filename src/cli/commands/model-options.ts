@@ -9,6 +9,7 @@ export interface ModelFlags {
   readonly threads: "auto" | number;
   readonly variant?: "simd" | "relaxed";
   readonly engineFlags: "auto" | "none";
+  readonly verify?: boolean;
   readonly json?: boolean;
   readonly force?: boolean;
   readonly verbose?: boolean;
@@ -18,7 +19,10 @@ const MAX_THREADS = 64;
 
 /** Adds --model. */
 export function addModel(command: Command): Command {
-  return command.requiredOption("-m, --model <model>", "checkpoint: a directory as its authors published it");
+  return command.requiredOption(
+    "-m, --model <model>",
+    "checkpoint: a directory as its authors published it, or packed",
+  );
 }
 
 /** Adds how to run, and how to report. */
@@ -32,7 +36,7 @@ export function addRuntime(command: Command): Command {
         .choices(["auto", "fp32", "int8"])
         .default("auto"),
     )
-    .option("-t, --threads <n>", "worker threads: 1 to 64, or auto", threads, "auto")
+    .addOption(threadsOption())
     .addOption(
       new Option("--variant <variant>", "binary to run instead of the fastest; refused where it cannot run").choices([
         "simd",
@@ -40,9 +44,14 @@ export function addRuntime(command: Command): Command {
       ]),
     )
     .addOption(engineFlagsOption())
+    .option("--verify", "compare a packed checkpoint with its checksums first: every byte is read")
     .option("--json", "print one JSON object on stdout: dims, runtime, timings in ms, peakMemoryBytes")
     .option("--force", "overwrite an existing output")
     .option("--verbose", "with an error, its stack");
+}
+
+export function threadsOption(): Option {
+  return new Option("-t, --threads <n>", "worker threads: 1 to 64, or auto").argParser(threads).default("auto");
 }
 
 /** `--engine-flags`: this process is ours, so what its engine gains by is taken unless told otherwise. */
@@ -53,8 +62,8 @@ export function engineFlagsOption(): Option {
 
 /** Load options of these flags. */
 export function loadOptions(flags: ModelFlags, signal: AbortSignal): LoadOptions {
-  const { dtype, threads, engineFlags } = flags;
-  return { dtype, threads, engineFlags, signal, ...(flags.variant && { variant: flags.variant }) };
+  const { dtype, threads, engineFlags, verify = false, variant } = flags;
+  return { dtype, threads, engineFlags, verify, signal, ...(variant && { variant }) };
 }
 
 function threads(text: string): "auto" | number {

@@ -11,6 +11,7 @@ import { JanusError, quote } from "../../errors.js";
 import {
   type Chunks,
   type OutputOptions,
+  overwriteHead,
   refuseFullDisk,
   refuseUnwritableFolder,
   syncFolder,
@@ -22,6 +23,13 @@ import { forgetPartial, newPartial, sweepPartials } from "./partial.js";
 export interface OutputFile {
   readonly name: string;
   readonly chunks: Chunks;
+  /** What it begins with, in place of as many bytes of the first chunk, asked for when the chunks of all files are written. */
+  readonly head?: () => Uint8Array;
+}
+
+export interface WrittenFile {
+  readonly name: string;
+  readonly bytes: number;
 }
 
 /** What rename(2) answers when a directory that is not empty, or a file, has taken the name meanwhile. */
@@ -30,13 +38,14 @@ const TAKEN: ReadonlySet<string> = new Set(["ENOTEMPTY", "EEXIST", "ENOTDIR", "E
 /**
  * Writes the directory `path` with the given files. On any error or abort it is as it was before: absent, or the earlier one.
  *
+ * @returns every file and its bytes.
  * @throws JanusError E_USAGE (as `refuseExistingDirectory`), E_IO of origin "output"; the signal's reason; whatever the chunks throw.
  */
 export async function writeDirectoryAtomically(
   path: string,
   files: readonly OutputFile[],
   options: OutputOptions = {},
-): Promise<void> {
+): Promise<WrittenFile[]> {
   const { force = false, signal, expectedBytes } = options;
   const names = files.map(({ name }) => name);
   signal?.throwIfAborted();
@@ -46,10 +55,11 @@ export async function writeDirectoryAtomically(
   if (expectedBytes !== undefined) await refuseFullDisk(target, expectedBytes);
   const partial = newPartial(target);
   try {
-    await build(partial, path, files, signal);
+    const written = await build(partial, path, files, signal);
     if (force) await replace(partial, path, names);
     else await renameNew(partial, path);
     await syncFolder(dirname(target), path);
+    return written;
   } finally {
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     forgetPartial(partial);
@@ -98,16 +108,23 @@ async function build(
   path: string,
   files: readonly OutputFile[],
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<WrittenFile[]> {
+  const written: WrittenFile[] = [];
   await mkdir(partial).catch((error) => {
     throw outputError(path, error);
   });
   for (const { name, chunks } of files) {
     signal?.throwIfAborted();
-    await writeSynced(join(partial, name), join(path, name), chunks, signal);
+    const bytes = await writeSynced(join(partial, name), join(path, name), chunks, signal);
+    written.push({ name, bytes });
+  }
+  for (const { name, head } of files) {
+    signal?.throwIfAborted();
+    if (head) await overwriteHead(join(partial, name), join(path, name), head());
   }
   signal?.throwIfAborted();
   await syncFolder(partial, path);
+  return written;
 }
 
 /** rename(2) replaces an empty directory, which loses nothing, and fails on anything else that has appeared. */

@@ -127,6 +127,20 @@ export async function writeSynced(
   return total;
 }
 
+/** Puts `bytes` in place of the first ones of a file that is as long, on the disk when it returns. `path` is what messages call it. */
+export async function overwriteHead(file: string, path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await inputOutput(path, open(file, "r+"));
+  try {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesWritten } = await inputOutput(path, handle.write(bytes, done, bytes.byteLength - done, done));
+      done += bytesWritten;
+    }
+    await inputOutput(path, handle.sync());
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Makes the names in a folder durable, where the platform can. */
 export async function syncFolder(folder: string, path: string): Promise<void> {
   try {

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { Engine } from "#dist/entry/engine.js";
 import { openModel, planMemory } from "#dist/entry/load.js";
 import { nodeHost } from "#dist/entry/node/host.js";
-import { probe } from "#dist/entry/variant.js";
+import { probe, tilesOf } from "#dist/entry/variant.js";
 import { loadWeights } from "#dist/entry/weights.js";
 import { STORAGE } from "#dist/wasm/abi.js";
 import { variantOf } from "#dist/wasm/variants.js";
@@ -25,7 +25,14 @@ async function withEngine(threads: number, work: (engine: Engine) => Promise<voi
   if (!module) throw new Error("the plain variants run everywhere");
   const plan = planMemory(model, "auto", threads);
   const { startWorker } = host;
-  const engine = await Engine.start({ module, threads, config: model.config, plan, tile: "4x8", startWorker });
+  const engine = await Engine.start({
+    module,
+    threads,
+    config: model.config,
+    plan,
+    tiles: tilesOf("simd"),
+    startWorker,
+  });
   try {
     await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
     await work(engine);
@@ -124,7 +131,7 @@ for (const threads of [1, 2]) {
     if (!module) throw new Error("the plain variants run everywhere");
     const plan = planMemory(model, "auto", threads);
     const { startWorker } = host;
-    const options = { module, threads, config: model.config, plan, tile: "4x8", startWorker } as const;
+    const options = { module, threads, config: model.config, plan, tiles: tilesOf("simd"), startWorker } as const;
     for (const aborts of [false, true]) {
       const engine = await Engine.start(options);
       const controller = new AbortController();

@@ -6,7 +6,7 @@ import { Engine } from "#dist/entry/engine.js";
 import { openModel, planMemory } from "#dist/entry/load.js";
 import { createDecoder } from "#dist/entry/node/decoder.js";
 import { type PictureWorker, startPictureWorker } from "#dist/entry/picture-worker.js";
-import { probe } from "#dist/entry/variant.js";
+import { probe, tilesOf } from "#dist/entry/variant.js";
 import { isRelaxed, isThreaded, VARIANTS } from "#dist/wasm/variants.js";
 import { recordedFiles } from "../../support/checkpoint-files.js";
 import { RELAXED_EXPECTED } from "../../support/engine.js";
@@ -40,7 +40,14 @@ for (const variant of VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxe
       const threads = isThreaded(variant) ? 2 : 1;
       const plan = planMemory(model, "auto", threads);
       const { startWorker } = host;
-      const engine = await Engine.start({ module, threads, config: model.config, plan, tile: "4x8", startWorker });
+      const engine = await Engine.start({
+        module,
+        threads,
+        config: model.config,
+        plan,
+        tiles: tilesOf("simd"),
+        startWorker,
+      });
       const decoder = createDecoder();
       assert.is(pictures.length, 34);
       for (const { file } of pictures) {

@@ -12,6 +12,7 @@ import {
   startModel,
 } from "#dist/entry/programs.js";
 import { planStaging, ROOMS } from "#dist/entry/staging.js";
+import { tilesOf } from "#dist/entry/variant.js";
 import type { RgbImage } from "#dist/image/pixels.js";
 import { sliceCount } from "#dist/ops/pack.js";
 import { CONTROL_BYTES, STOP, WORD } from "#dist/threads/control.js";
@@ -176,13 +177,13 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.equal(squared.transfer, [square.data.buffer]);
   assertSameBits(call("preprocess", x, square, square.data).output as Float32Array, pixels);
 
-  const plain = call("encode", x, { form: "pixels", taps: false, tile: "4x8" }, pixels);
+  const plain = call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd") }, pixels);
   const { features, stages } = plain.output as EncodeOutput;
   assert.is(features.length, tokens * width);
   assert.equal([stages.length, plain.transfer], [0, [features.buffer]]);
-  const looked = call("encode", x, { form: "square", taps: false, tile: "4x8" }, square.data);
+  const looked = call("encode", x, { form: "square", taps: false, tiles: tilesOf("simd") }, square.data);
   assertSameBits((looked.output as EncodeOutput).features, features, "looked up from the square");
-  const tapped = call("encode", x, { form: "pixels", taps: true, tile: "4x8" }, pixels);
+  const tapped = call("encode", x, { form: "pixels", taps: true, tiles: tilesOf("simd") }, pixels);
   const output = tapped.output as EncodeOutput;
   assertSameBits(output.features, features);
   assert.equal(
@@ -192,10 +193,10 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.is(tapped.transfer?.length, 5);
   assert.is(new Set(tapped.transfer).size, 5);
 
-  const embeds = call("project", x, { tile: "4x8" }, features);
+  const embeds = call("project", x, { tiles: tilesOf("simd") }, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
-  call("encode", x, { form: "pixels", taps: false, tile: "4x8" }, new Float32Array(pixels.length));
-  const again = call("project", x, { tile: "4x8" }, features).output;
+  call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd") }, new Float32Array(pixels.length));
+  const again = call("project", x, { tiles: tilesOf("simd") }, features).output;
   assertSameBits(
     again as Float32Array,
     embeds.output as Float32Array,

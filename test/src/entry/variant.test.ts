@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeHost } from "#dist/entry/node/host.js";
-import { chooseVariant, probe, tileOf } from "#dist/entry/variant.js";
+import { chooseVariant, probe, tilesOf } from "#dist/entry/variant.js";
 import { VARIANTS, type Variant } from "#dist/wasm/variants.js";
 import { RELAXED_EXPECTED } from "../../support/engine.js";
 import { refused } from "../../support/refusal.js";
@@ -28,7 +28,10 @@ for (const threads of [1, 2, 64]) {
     const chosen = await chooseVariant(host, "simd", threads);
     assert.is(chosen.variant, `simd${suffix}`);
     assert.instance(chosen.module, WebAssembly.Module);
-    assert.equal([chosen.tile, chosen.fma, chosen.dot8, chosen.notes], ["4x8", false, "absent", []]);
+    assert.equal(
+      [chosen.tiles, chosen.fma, chosen.dot8, chosen.notes],
+      [{ float: "4x8", int8: "6x8" }, false, "absent", []],
+    );
   });
 
   test(`${threads} threads: auto takes the relaxed one where it fuses, and says so where it does not`, async () => {
@@ -76,7 +79,10 @@ test("relaxed SIMD is where it is expected", async () => {
 });
 
 test("tiles", () => {
-  assert.equal(VARIANTS.map(tileOf), ["4x8", "4x8", "6x8", "6x8"]);
+  assert.equal(
+    VARIANTS.map((variant) => tilesOf(variant).float),
+    ["4x8", "4x8", "6x8", "6x8"],
+  );
 });
 
 test.run();

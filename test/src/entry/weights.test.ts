@@ -7,7 +7,7 @@ import type { StagedPiece } from "#dist/entry/programs.js";
 import { loadWeights, STORAGE_OF } from "#dist/entry/weights.js";
 import type { Placement } from "#dist/model/plan.js";
 import { PANEL, STORAGE } from "#dist/wasm/abi.js";
-import { storedRowBytes } from "#dist/weights/checkpoint.js";
+import { storedRowBytes } from "#dist/weights/bound-tensor.js";
 import { recordedFiles, towerFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { ODD_TOWER } from "../../support/model-config.js";
@@ -98,7 +98,7 @@ for (const checkpoint of ["tiny-orig-safetensors", "tiny-hf", "tiny-orig-f16", "
       let next = 0;
       for (const piece of pieces.filter((one) => role(one) === placement.role)) {
         assert.is(piece.first, next, placement.role);
-        assert.is(piece.stored, STORAGE_OF[tensor.dtype]);
+        assert.is(piece.stored, STORAGE_OF[tensor.dtype as "F32" | "F16" | "BF16"]);
         if (piece.batch !== batch) free = 0;
         batch = piece.batch;
         assert.ok(piece.from >= free && piece.from % 64 === 0);

@@ -20,9 +20,9 @@ import { refusedNow } from "../../support/refusal.js";
 const test = suite("model/plan");
 
 const CONTROL = 64;
-const BF16 = (): MatrixStorage => ({ stored: STORAGE.bf16, panels: STORAGE.bf16 });
-const F32 = (): MatrixStorage => ({ stored: STORAGE.f32, panels: STORAGE.f32 });
-const WIDENED = (): MatrixStorage => ({ stored: STORAGE.bf16, panels: STORAGE.f32 });
+const BF16 = (): MatrixStorage => ({ packed: false, stored: STORAGE.bf16, panels: STORAGE.bf16 });
+const F32 = (): MatrixStorage => ({ packed: false, stored: STORAGE.f32, panels: STORAGE.f32 });
+const WIDENED = (): MatrixStorage => ({ packed: false, stored: STORAGE.bf16, panels: STORAGE.f32 });
 
 interface Span {
   readonly what: string;

@@ -71,10 +71,12 @@ test("a clock that stands still ends the race at once", () => {
 test("every variant of this engine: a tile, its figures and no surprise; the fallback where the clock is coarse", () => {
   for (const variant of requiredVariants()) {
     const module = new WebAssembly.Module(variantBytes(variant));
-    const { tile, gflops } = chooseTile(module, isThreaded(variant), "4x8", () => performance.now());
-    assert.equal(Object.keys(gflops), TILES);
-    for (const name of TILES) assert.ok((gflops[name] ?? 0) > 0.1, `${variant} ${name}: ${gflops[name]}`);
-    assert.is(gflops[tile], Math.max(...Object.values(gflops)), `${variant}: the fastest is taken`);
+    for (const kind of ["float", "int8"] as const) {
+      const { tile, gflops } = chooseTile(module, isThreaded(variant), "4x8", () => performance.now(), kind);
+      assert.equal(Object.keys(gflops), TILES);
+      for (const name of TILES) assert.ok((gflops[name] ?? 0) > 0.1, `${variant} ${kind} ${name}: ${gflops[name]}`);
+      assert.is(gflops[tile], Math.max(...Object.values(gflops)), `${variant} ${kind}: the fastest is taken`);
+    }
     const blind = chooseTile(module, isThreaded(variant), "6x8", () => 1);
     assert.equal(blind, { tile: "6x8", gflops: {}, notes: ["tile 6x8: the clock is too coarse to time tiles"] });
   }

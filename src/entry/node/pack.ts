@@ -1,0 +1,219 @@
+/** Writes a checkpoint in packed form (`models/FORMAT.md`) as a complete directory. */
+import { createHash } from "node:crypto";
+import { JanusError, quote } from "../../errors.js";
+import type { PackedTensor, Packing } from "../../weights/packed.js";
+import { packedMetadata, storedShape } from "../../weights/packed.js";
+import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
+import type { WeightSource } from "../../weights/source.js";
+import type { OpenModel } from "../load.js";
+import { openModel } from "../load.js";
+import type { DTypeOption } from "../options.js";
+import type { PackedGroup } from "../packer.js";
+import { Packer } from "../packer.js";
+import { nodeHost } from "./host.js";
+import { type OutputFile, writeDirectoryAtomically } from "./output-directory.js";
+
+export interface PackOptions {
+  /** The checkpoint's own precision, f32, or the blocks in 8 bits. */
+  readonly dtype?: DTypeOption | undefined;
+  /** Every file of weights stays below this many bytes; one file otherwise. */
+  readonly shardSize?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly force?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes read and written so far, and in all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** What was written. */
+export interface PackResult {
+  readonly dtype: string;
+  /** Every file and its bytes. */
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+/** Small files that are taken along as they are. */
+const COMPANIONS = [
+  "config.json",
+  "preprocessor_config.json",
+  "processor_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+];
+const COMPANION_BYTES = 256 * 2 ** 20;
+
+/** Bytes of a weight file that are hashed at a time. */
+const PIECE = 4 << 20;
+
+/** Stands in for a digest until it is known: a header is as long with one as with the other. */
+const NO_DIGEST = "0".repeat(64);
+
+/** A file of weights: its groups, and the digests of the tensors that were written. */
+interface Shard {
+  readonly name: string;
+  readonly groups: readonly PackedGroup[];
+  readonly tensors: readonly PackedTensor[];
+  readonly digests: string[];
+}
+
+/**
+ * Packs `model` into the directory `output`: the same bytes on every engine and with any number of threads.
+ *
+ * @throws JanusError E_USAGE and E_IO of origin "output" (as `writeDirectoryAtomically`), E_USAGE for a shard size that a block does not fit in; whatever opening and
+ * loading the model throws; the signal's reason. The directory is complete or as it was.
+ */
+export async function pack(
+  model: string | WeightSource,
+  output: string,
+  options: PackOptions = {},
+): Promise<PackResult> {
+  const { dtype = "auto", shardSize, force, signal, onProgress } = options;
+  const host = nodeHost();
+  const source = await host.openModel(model, signal);
+  let packer: Packer | undefined;
+  try {
+    const opened = await openModel(source, signal);
+    packer = await Packer.start(host, opened, { dtype, threads: options.threads ?? host.availableThreads() });
+    const names = opened.checkpoint.layout;
+    const sizes = await Promise.all(opened.checkpoint.files.map((file) => source.size(file, signal)));
+    const placeholder = new Map(opened.checkpoint.files.map((file) => [file, NO_DIGEST]));
+    const shards = cutShards(packer.groups, shardSize, { dtype: packer.dtype, names, source: placeholder });
+    const total =
+      packer.groups.reduce((sum, { bytes }) => sum + bytes, 0) + sizes.reduce<number>((a, b) => a + (b ?? 0), 0);
+    let done = 0;
+    const onBytes = (bytes: number): void => {
+      done += bytes;
+      onProgress?.(done, total);
+    };
+    // Of the files as they are: what a hub lists of them. Begun before anything is written, so that a source that cannot be read costs nothing.
+    const digests = await digestFiles(opened, onBytes, signal);
+    const packing: Packing = { dtype: packer.dtype, names, source: digests };
+    const files = [
+      ...(await companions(source, signal)),
+      ...shards.map((shard) => shardFile(packer!, shard, packing, onBytes, signal)),
+      ...(shards.length > 1 ? [indexFile(shards)] : []),
+    ];
+    const expectedBytes = shards.reduce((bytes, shard) => bytes + shardBytes(shard, packing), 0);
+    const written = await writeDirectoryAtomically(output, files, { force, signal, expectedBytes });
+    return { dtype: packer.dtype, files: written };
+  } finally {
+    await packer?.dispose();
+    await source.close();
+    await host.dispose();
+  }
+}
+
+/** The groups in order, each shard as full as `limit` allows; without one all in a single file. */
+function cutShards(groups: readonly PackedGroup[], limit: number | undefined, packing: Packing): Shard[] {
+  const cut: PackedGroup[][] = [];
+  for (const group of groups) {
+    const last = cut.at(-1);
+    if (limit !== undefined && bytesOf([group], packing) >= limit)
+      throw new JanusError(
+        "E_USAGE",
+        `pack: expected a shard size of more than ${bytesOf([group], packing)} bytes, which ${quote(group.name)} takes, got ${limit}`,
+        { origin: "usage" },
+      );
+    if (last && (limit === undefined || bytesOf([...last, group], packing) < limit)) last.push(group);
+    else cut.push([group]);
+  }
+  const digits = (index: number): string => String(index).padStart(5, "0");
+  return cut.map((groups, index) => ({
+    name: cut.length === 1 ? "model.safetensors" : `model-${digits(index + 1)}-of-${digits(cut.length)}.safetensors`,
+    groups,
+    tensors: tensorsOf(groups),
+    digests: [],
+  }));
+}
+
+function tensorsOf(groups: readonly PackedGroup[]): PackedTensor[] {
+  return groups.flatMap(({ tensors }) => tensors);
+}
+
+function bytesOf(groups: readonly PackedGroup[], packing: Packing): number {
+  const header = headerOf(tensorsOf(groups), packing, undefined).byteLength;
+  return groups.reduce((bytes, group) => bytes + group.bytes, header);
+}
+
+function shardBytes({ groups }: Shard, packing: Packing): number {
+  return bytesOf(groups, packing);
+}
+
+function headerOf(
+  tensors: readonly PackedTensor[],
+  packing: Packing,
+  digests: readonly string[] | undefined,
+): Uint8Array {
+  const layouts = tensors.map(({ name, dtype, layout, shape }) => ({
+    name,
+    dtype,
+    shape: storedShape(layout, shape)!,
+  }));
+  return encodeSafetensorsHeader(layouts, packedMetadata(packing, tensors, digests ?? tensors.map(() => NO_DIGEST)));
+}
+
+/** The header comes first and says what is only known last: it is written again when the tensors are there. */
+function shardFile(
+  packer: Packer,
+  shard: Shard,
+  packing: Packing,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): OutputFile {
+  const { name, groups, tensors, digests } = shard;
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield headerOf(tensors, packing, undefined);
+    for (const group of groups) {
+      for await (const bytes of packer.read(group, signal)) {
+        digests.push(createHash("sha256").update(bytes).digest("hex"));
+        yield bytes;
+        onBytes(bytes.byteLength);
+      }
+    }
+  }
+  return { name, chunks: chunks(), head: () => headerOf(tensors, packing, digests) };
+}
+
+function indexFile(shards: readonly Shard[]): OutputFile {
+  const entries = shards.flatMap(({ name, tensors }) => tensors.map((tensor) => [tensor.name, name]));
+  const total = shards.flatMap(({ groups }) => groups).reduce((bytes, group) => bytes + group.bytes, 0);
+  const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(entries) };
+  return {
+    name: "model.safetensors.index.json",
+    chunks: [new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)],
+  };
+}
+
+async function companions(source: WeightSource, signal: AbortSignal | undefined): Promise<OutputFile[]> {
+  const files: OutputFile[] = [];
+  for (const name of COMPANIONS) {
+    const size = await source.size(name, signal);
+    if (size === undefined) continue;
+    if (size > COMPANION_BYTES)
+      throw new JanusError("E_FORMAT", `packing: expected ${name} of at most ${COMPANION_BYTES} bytes, found ${size}`, {
+        origin: "model",
+      });
+    files.push({ name, chunks: [await source.read(name, 0, size, signal)] });
+  }
+  return files;
+}
+
+async function digestFiles(
+  { checkpoint, source }: OpenModel,
+  onBytes: (bytes: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, string>> {
+  const digests = new Map<string, string>();
+  for (const file of checkpoint.files) {
+    const size = (await source.size(file, signal)) ?? 0;
+    const hash = createHash("sha256");
+    for (let at = 0; at < size; at += PIECE) {
+      const piece = await source.read(file, at, Math.min(PIECE, size - at), signal);
+      hash.update(piece);
+      onBytes(piece.byteLength);
+    }
+    digests.set(file, hash.digest("hex"));
+  }
+  return digests;
+}

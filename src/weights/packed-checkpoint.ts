@@ -1,0 +1,191 @@
+import { JanusError, quote } from "../errors.js";
+import { shapeText } from "../tensor.js";
+import type { BoundTensor, LocatedTensor, TensorRequest, Unbound } from "./bound-tensor.js";
+import { checkRows, checkTarget, refuseUnbound, storedRowBytes } from "./bound-tensor.js";
+import type { Checkpoint, LocatedFile } from "./checkpoint.js";
+import type { BoundDtype } from "./dtype.js";
+import type { LayoutName } from "./layout.js";
+import type { Description } from "./packed.js";
+import { describe, fitsLayout, rangeName, readPacking, scalesOf, storedShape } from "./packed.js";
+import { malformed } from "./refusals.js";
+import type { Shards, WeightFormat } from "./shards.js";
+import type { WeightSource } from "./source.js";
+import { allocate, readViewRows } from "./view.js";
+
+/** Bytes that are hashed at a time: no tensor of a packed checkpoint of this size is larger than 16 MB. */
+const MAX_HASHED = 2 ** 31 - 1;
+
+interface DescribedTensor extends LocatedTensor {
+  readonly file: string;
+  readonly description: Description;
+}
+
+const TABLE = "embed_tokens.weight";
+
+/** A checkpoint in packed form: tensors are named by their roles, and lie as they will in memory. */
+export class PackedCheckpoint implements Checkpoint {
+  readonly layout: LayoutName;
+  readonly format: WeightFormat;
+  readonly packed: string;
+  readonly files: readonly string[];
+  readonly tensors: ReadonlyMap<string, DescribedTensor>;
+  readonly #source: WeightSource;
+  /** The token table's tensors, in order. */
+  readonly #ranges: readonly DescribedTensor[];
+
+  /** Throws E_FORMAT and E_UNSUPPORTED as `readPacking` and `describe` do, and E_FORMAT for a tensor that is not as it is described. */
+  constructor(source: WeightSource, shards: Shards, files: readonly LocatedFile[]) {
+    const { dtype, names } = readPacking(files);
+    this.layout = names;
+    this.format = shards.format;
+    this.packed = dtype;
+    this.files = shards.files;
+    this.#source = source;
+    this.tensors = new Map(
+      files.flatMap((file) => file.tensors.map((tensor) => [tensor.name, described(file, tensor)])),
+    );
+    const ranges: DescribedTensor[] = [];
+    for (let range = this.tensors.get(rangeName(0)); range; range = this.tensors.get(rangeName(ranges.length)))
+      ranges.push(range);
+    this.#ranges = ranges;
+  }
+
+  tableShape(): readonly number[] | undefined {
+    const [first] = this.#ranges;
+    if (first === undefined) return undefined;
+    return [this.#ranges.reduce((rows, { shape }) => rows + (shape[0] ?? 0), 0), ...first.shape.slice(1)];
+  }
+
+  bind(requests: readonly TensorRequest[]): ReadonlyMap<string, BoundTensor> {
+    const bound = new Map<string, BoundTensor>();
+    const wrong = { missing: [] as string[], misshaped: [] as string[], foreign: [] as string[] };
+    for (const { role, shape } of requests) {
+      if (role === TABLE) this.#bindTable(shape, bound, wrong);
+      else this.#bindOne(role, shape, bound, wrong);
+    }
+    refuseUnbound(this.#source, wrong);
+    return bound;
+  }
+
+  #bindOne(role: string, shape: readonly number[], bound: Map<string, BoundTensor>, wrong: Writable<Unbound>): void {
+    const tensor = this.tensors.get(role);
+    if (tensor === undefined) {
+      wrong.missing.push(role);
+      return;
+    }
+    const { description, dtype } = tensor;
+    if (description.shape.join() !== shape.join())
+      wrong.misshaped.push(`${role} is ${shapeText(description.shape)} instead of ${shapeText(shape)}`);
+    const matrix = role.endsWith(".weight") && shape.length > 1;
+    if (matrix ? !description.layout.startsWith("panels") : description.layout !== "vector8")
+      throw malformed(
+        tensor.file,
+        `expected ${matrix ? "panels" : "a vector"} of tensor ${quote(role)}, found ${description.layout}`,
+      );
+    bound.set(role, {
+      role,
+      dtype: dtype as BoundDtype,
+      shape: tensor.shape,
+      names: [role],
+      layout: description.layout,
+    });
+    if (description.layout === "panels8x4") this.#bindOne(scalesOf(role), shape.slice(0, 1), bound, wrong);
+  }
+
+  #bindTable(shape: readonly number[], bound: Map<string, BoundTensor>, wrong: Writable<Unbound>): void {
+    const [first] = this.#ranges;
+    const found = this.tableShape();
+    if (first === undefined || found === undefined) {
+      wrong.missing.push(rangeName(0));
+      return;
+    }
+    const strange = this.#ranges.find(
+      (range) =>
+        range.description.layout !== "rows" ||
+        range.dtype !== first.dtype ||
+        range.shape.slice(1).join() !== first.shape.slice(1).join(),
+    );
+    if (strange !== undefined)
+      throw malformed(
+        strange.file,
+        `expected rows as those of ${quote(rangeName(0))} in tensor ${quote(strange.name)}, found others`,
+      );
+    if (found.join() !== shape.join())
+      wrong.misshaped.push(`the token table is ${shapeText(found)} instead of ${shapeText(shape)}`);
+    const names = this.#ranges.map(({ name }) => name);
+    bound.set(TABLE, { role: TABLE, dtype: first.dtype as BoundDtype, shape: found, names, layout: "rows" });
+  }
+
+  async readRows(
+    tensor: BoundTensor,
+    first: number,
+    count: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    checkRows(tensor, first, count);
+    const target = allocate(count * storedRowBytes(tensor), tensor.role);
+    await this.readRowsInto(tensor, first, count, target, signal);
+    return target;
+  }
+
+  async readRowsInto(
+    tensor: BoundTensor,
+    first: number,
+    count: number,
+    target: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    checkTarget(tensor, first, count, target);
+    const rowBytes = storedRowBytes(tensor);
+    let begin = 0;
+    for (const name of tensor.names) {
+      const { view } = this.tensors.get(name)!;
+      const end = begin + (view.shape[0] ?? 0);
+      const from = Math.max(first, begin);
+      const to = Math.min(first + count, end);
+      if (from < to) {
+        const piece = target.subarray((from - first) * rowBytes, (to - first) * rowBytes);
+        await readViewRows(this.#source, view, from - begin, to - from, piece, signal);
+      }
+      begin = end;
+    }
+  }
+
+  async verify(onBytes?: (checked: number) => void, signal?: AbortSignal): Promise<void> {
+    let checked = 0;
+    for (const { name, bytes, view, file, description } of this.tensors.values()) {
+      if (bytes > MAX_HASHED)
+        throw malformed(file, `expected tensors of at most ${MAX_HASHED} bytes, found ${quote(name)}`);
+      const content = allocate(bytes, name);
+      await readViewRows(this.#source, view, 0, view.shape[0] ?? 1, content, signal);
+      const found = hexadecimal(await crypto.subtle.digest("SHA-256", content));
+      signal?.throwIfAborted();
+      if (found !== description.sha256)
+        throw new JanusError(
+          "E_INTEGRITY",
+          `verifying ${file}: expected SHA-256 ${description.sha256} of tensor ${quote(name)}, got ${found}; the file is damaged, copy it or pack the checkpoint again`,
+          { origin: "model" },
+        );
+      checked += bytes;
+      onBytes?.(checked);
+    }
+  }
+}
+
+type Writable<T extends Unbound> = { readonly [K in keyof T]: string[] };
+
+function described(file: LocatedFile, tensor: LocatedTensor): DescribedTensor {
+  const description = describe(file, tensor.name);
+  const { layout, shape } = description;
+  const expected = storedShape(layout, shape);
+  if (expected?.join() !== tensor.shape.join() || !fitsLayout(layout, tensor.dtype))
+    throw malformed(
+      file.path,
+      `expected tensor ${quote(tensor.name)} as its layout ${layout} of ${shapeText(shape)} says, found ${tensor.dtype} ${shapeText(tensor.shape)}`,
+    );
+  return { ...tensor, layout, file: file.path, description };
+}
+
+function hexadecimal(digest: ArrayBuffer): string {
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
