@@ -120,19 +120,22 @@ async function bench(options: Options): Promise<void> {
           print(modelLines(timed));
         }
         if (wants("load")) {
-          for (const dtype of quick ? (["auto"] as const) : (["auto", "fp32"] as const)) {
-            const timed = await timeLoad(full.checkpoint, engine, dtype, threads, quick ? 1 : 5);
+          for (const dtype of quick ? (["auto", "int8"] as const) : (["auto", "fp32", "int8"] as const)) {
+            const checkpoint = dtype === "int8" ? full.packed : full.checkpoint;
+            const timed = await timeLoad(checkpoint, engine, dtype, threads, quick ? 1 : 5);
             results.load = [...results.load, timed];
             save();
             print(loadLines([timed]));
           }
         }
         if (wants("phases") && !(quick && engine !== engines[0])) {
-          for (const engineFlags of engine.flag && !quick ? (["none", "auto"] as const) : (["none"] as const)) {
-            const timed = await timePhases(full, engine, engineFlags, threads, quick ? 0 : 3);
-            results.phases = [...results.phases, timed];
-            save();
-            print(phaseLines([timed]));
+          for (const dtype of quick ? (["auto"] as const) : (["auto", "int8"] as const)) {
+            for (const engineFlags of engine.flag && !quick ? (["none", "auto"] as const) : (["none"] as const)) {
+              const timed = await timePhases(full, engine, dtype, engineFlags, threads, quick ? 0 : 3);
+              results.phases = [...results.phases, timed];
+              save();
+              print(phaseLines([timed]));
+            }
           }
         }
       }

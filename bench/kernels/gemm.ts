@@ -26,8 +26,8 @@ export const SHAPES = [
 ] as const;
 
 /** A task as ops/linear.ts takes them on one thread: all blocks of k of these rows and panels, then the end of the product. */
-const ROWS = 288;
-const TASK_PANELS = 16;
+export const ROWS = 288;
+export const TASK_PANELS = 16;
 
 export interface GemmCase {
   readonly name: string;
@@ -107,7 +107,7 @@ function weightAt(
 }
 
 /** Where element (r, c) of a matrix of ROWS rows in column blocks lies. */
-function blockIndex(r: number, c: number): number {
+export function blockIndex(r: number, c: number): number {
   return (Math.floor(c / COLUMN_BLOCK) * ROWS + r) * COLUMN_BLOCK + (c % COLUMN_BLOCK);
 }
 

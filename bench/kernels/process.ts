@@ -14,7 +14,8 @@ import type { KernelResult, Setting } from "../report/results.js";
 import { attentionCase } from "./attention.js";
 import { bandwidthCases } from "./bandwidth.js";
 import { gemmCase, SHAPES } from "./gemm.js";
-import { peakCases } from "./peak.js";
+import { gemmInt8Case } from "./gemm-int8.js";
+import { int8PeakCases, peakCases } from "./peak.js";
 
 export interface KernelInput {
   /** Seconds of a sample at least: short ones fit between the interruptions of a busy machine. */
@@ -31,7 +32,7 @@ export type KernelOutput = readonly Omit<KernelResult, keyof Setting>[];
 /** A case that has verified its answer. */
 interface Case {
   readonly name: string;
-  /** One of them: floating-point operations, or bytes read and written, of one `run`. */
+  /** One of them: operations, or bytes read and written, of one `run`. */
   readonly flop?: number;
   readonly bytes?: number;
   run(): void;
@@ -52,25 +53,34 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
     continue;
   }
   const { tile } = chooseTile(report.module, false, "4x8", () => performance.now());
-  const peaks = (await peakCases(variant)).map(
-    (peak): Named => ({
-      case: peak,
-      about: { kernel: "peak", shape: "registers", storage: "f32" },
-    }),
-  );
+  const { tile: tileInt8 } = chooseTile(report.module, false, "6x8", () => performance.now(), "int8");
+  const peaks = [
+    ...(await peakCases(variant)).map((peak) => peakOf(peak, "f32")),
+    ...(await int8PeakCases(variant)).map((peak) => peakOf(peak, "int8")),
+  ];
   const cases: Named[] = [...peaks];
-  for (const shape of SHAPES)
+  for (const shape of SHAPES) {
     for (const storage of ["f32", "bf16"] as const)
       cases.push({
         case: gemmCase(variant, shape, storage, tile),
         about: { kernel: "gemm", shape: shape.name, storage, tile },
       });
+    cases.push({
+      case: gemmInt8Case(variant, shape, tileInt8),
+      about: { kernel: "gemm", shape: shape.name, storage: "int8", tile: tileInt8 },
+    });
+  }
   for (const other of TILES) {
     if (!options.everyTile && other !== tile) continue;
     if (other !== tile)
       cases.push({
         case: gemmCase(variant, SHAPES[1], "f32", other),
         about: { kernel: "gemm", shape: SHAPES[1].name, storage: "f32", tile: other },
+      });
+    if (other !== tileInt8)
+      cases.push({
+        case: gemmInt8Case(variant, SHAPES[1], other),
+        about: { kernel: "gemm", shape: SHAPES[1].name, storage: "int8", tile: other },
       });
     cases.push({
       case: attentionCase(variant, other),
@@ -83,6 +93,10 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
   results.push(...(await time(variant, [...cases, ...again])));
 }
 send(results);
+
+function peakOf(peak: Case, storage: "f32" | "int8"): Named {
+  return { case: peak, about: { kernel: "peak", shape: "registers", storage } };
+}
 
 async function time(variant: Variant, cases: readonly Named[]): Promise<KernelOutput> {
   const timed: Omit<KernelResult, keyof Setting>[] = [];
@@ -101,7 +115,7 @@ async function time(variant: Variant, cases: readonly Named[]): Promise<KernelOu
           variant,
           threads: 1,
           ...found.about,
-          unit: flop === undefined ? "GB/s" : "GFLOP/s",
+          unit: flop === undefined ? "GB/s" : found.about.storage === "int8" ? "GOP/s" : "GFLOP/s",
           rate: work / details.min,
           median: work / details.median,
           count: samples,
@@ -112,13 +126,18 @@ async function time(variant: Variant, cases: readonly Named[]): Promise<KernelOu
   return withPeak(timed);
 }
 
-/** One peak in place of several, and every product's part of it. */
+/** One peak in place of several, for products of floats and of 8 bits each, and every product's part of its own. */
 function withPeak(timed: KernelOutput): KernelOutput {
-  const peaks = timed.filter(({ kernel }) => kernel === "peak");
-  const peak = peaks.reduce((a, b) => (b.rate > a.rate ? b : a));
-  const rest = timed.filter(({ kernel }) => kernel !== "peak");
+  const isPeak = ({ kernel }: KernelOutput[number]): boolean => kernel === "peak";
+  const peaks = (["GFLOP/s", "GOP/s"] as const).map((unit) =>
+    timed.filter((result) => isPeak(result) && result.unit === unit).reduce((a, b) => (b.rate > a.rate ? b : a)),
+  );
+  const rest = timed.filter((result) => !isPeak(result));
   return [
-    peak,
-    ...rest.map((result) => (result.unit === "GB/s" ? result : { ...result, ofPeak: result.rate / peak.rate })),
+    ...peaks,
+    ...rest.map((result) => {
+      const peak = peaks.find(({ unit }) => unit === result.unit);
+      return peak ? { ...result, ofPeak: result.rate / peak.rate } : result;
+    }),
   ];
 }

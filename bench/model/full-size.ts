@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
+import { pack } from "#dist/entry/node/pack.js";
 import { synthesize } from "#dist/entry/node/synthesize.js";
 import { normalisedLevels } from "#dist/image/levels.js";
 import { normalise } from "../../test/reference/normalise.js";
@@ -12,14 +13,17 @@ import { writeGraph } from "./graph-file.js";
 /** Of Janus-Pro-1B. */
 export const IMAGE_SIZE = 384;
 
-/** Where 2.3 GB of checkpoint and graph are kept from run to run; git ignores it. */
+/** Where 3.4 GB of checkpoints and graphs are kept from run to run; git ignores it. */
 export const CACHE = fileURLToPath(new URL("../../../bench/cache/", import.meta.url));
 
 export interface FullSize {
   /** The synthetic checkpoint, bf16, as a directory. */
   readonly checkpoint: string;
-  /** The peers' graph of it; absent when there are no peers. */
+  /** The same packed in int8. */
+  readonly packed: string;
+  /** The peers' graphs of it, in f32 and in int8; absent when there are no peers. */
   readonly graph: string | undefined;
+  readonly graphInt8: string | undefined;
   /** Raw pixel_values of the recorded photograph, once and eight times. */
   readonly one: string;
   readonly eight: string;
@@ -33,17 +37,33 @@ export async function prepareFullSize(cache: string, withGraph: boolean): Promis
     console.log(`making the full-size checkpoint in ${checkpoint}, 1.04 GB`);
     await synthesize(checkpoint, { dtype: "bf16" });
   }
+  const packed = join(cache, "full-int8");
+  if (!existsSync(packed)) {
+    console.log(`packing it in int8, ${packed}, 0.74 GB`);
+    await pack(checkpoint, packed, { dtype: "int8" });
+  }
   const graph = join(cache, "full.onnx");
   if (withGraph && !existsSync(graph)) {
     console.log(`making the peers' graph of it, ${graph}, 1.24 GB`);
     await writeGraph(checkpoint, graph);
+  }
+  const graphInt8 = join(cache, "full-int8.onnx");
+  if (withGraph && !existsSync(graphInt8)) {
+    console.log(`making the peers' graph of it in int8, ${graphInt8}, 0.32 GB`);
+    await writeGraph(checkpoint, graphInt8, true);
   }
   const one = join(cache, "one.f32");
   const eight = join(cache, "eight.f32");
   const pixels = await photograph(checkpoint);
   await writeFile(one, pixels);
   await writeFile(eight, Buffer.concat(Array.from({ length: 8 }, () => pixels)));
-  return { checkpoint, graph: withGraph ? graph : undefined, one, eight };
+  return {
+    checkpoint,
+    packed,
+    ...(withGraph ? { graph, graphInt8 } : { graph: undefined, graphInt8: undefined }),
+    one,
+    eight,
+  };
 }
 
 /** pixel_values f32 [3,S,S] of the recorded photograph, whose size needs no resizing. */

@@ -8,7 +8,7 @@ import { janusGraph } from "../peers/graph.js";
 const DEFAULT_HEADS = 16;
 
 /** Writes the peers' graph of a checkpoint directory (one safetensors file, original layout). The file is complete or absent. */
-export async function writeGraph(checkpoint: string, path: string): Promise<void> {
+export async function writeGraph(checkpoint: string, path: string, int8 = false): Promise<void> {
   const { vision_config } = JSON.parse(await readFile(join(checkpoint, "config.json"), "utf8"));
   const { image_size: imageSize, heads = DEFAULT_HEADS } = vision_config.params;
   await withSafetensors(join(checkpoint, "model.safetensors"), undefined, async ({ tensors, readFloats }) => {
@@ -22,7 +22,7 @@ export async function writeGraph(checkpoint: string, path: string): Promise<void
     const partial = `${path}.partial`;
     const out = await open(partial, "w");
     try {
-      for (const piece of janusGraph(stored, { imageSize, heads })) {
+      for (const piece of janusGraph(stored, { imageSize, heads, int8 })) {
         await out.writeFile(piece instanceof Uint8Array ? piece : await piece.read());
       }
     } finally {

@@ -9,7 +9,7 @@ import { serveContender } from "./serve.js";
 export interface JanusOptions {
   readonly model: string;
   /** "auto" keeps a bf16 checkpoint as it is. */
-  readonly dtype: "auto" | "fp32";
+  readonly dtype: "auto" | "fp32" | "int8";
   readonly threads: number;
   readonly engineFlags: "none" | "auto";
   /** Clocks around every kernel; `about.phases` then has the milliseconds of the last run by kernel. */

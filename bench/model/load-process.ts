@@ -5,7 +5,7 @@ import { peakMemory } from "./peak-memory.js";
 
 export interface LoadInput {
   readonly checkpoint: string;
-  readonly dtype: "auto" | "fp32";
+  readonly dtype: "auto" | "fp32" | "int8";
   readonly threads: number;
 }
 

@@ -7,11 +7,11 @@ import type { ReadInput, ReadOutput } from "./read-process.js";
 const LOAD = new URL("./load-process.js", import.meta.url);
 const READ = new URL("./read-process.js", import.meta.url);
 
-/** Reads the checkpoint's bytes and loads it in turn, `count` times, each in a process of its own. */
+/** Reads the checkpoint's bytes and loads it in turn, `count` times, each in a process of its own. A packed one is loaded as it is. */
 export async function timeLoad(
   checkpoint: string,
   engine: NodeEngine,
-  dtype: "auto" | "fp32",
+  dtype: "auto" | "fp32" | "int8",
   threads: number,
   count: number,
 ): Promise<LoadResult> {
@@ -31,7 +31,7 @@ export async function timeLoad(
     version,
     v8,
     flags: [],
-    dtype: dtype === "auto" ? "bf16" : "fp32",
+    dtype: dtype === "auto" ? "bf16" : dtype,
     threads,
     read: samples(reads.map(({ keptMs }) => keptMs)),
     reread: samples(reads.map(({ reusedMs }) => reusedMs)),

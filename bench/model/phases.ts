@@ -10,11 +10,12 @@ const PROGRAM = new URL("./janus-process.js", import.meta.url);
 export async function timePhases(
   full: FullSize,
   engine: NodeEngine,
+  dtype: "auto" | "int8",
   engineFlags: "none" | "auto",
   threads: number,
   count: number,
 ): Promise<PhaseResult> {
-  const options: JanusOptions = { model: full.checkpoint, dtype: "auto", threads, engineFlags, phases: true };
+  const options: JanusOptions = { model: full.checkpoint, dtype, threads, engineFlags, phases: true };
   const process = new ContenderProcess(`phases, ${engine.name}, ${threads} threads`, PROGRAM, engine.binary);
   try {
     await process.load(options);
@@ -27,7 +28,18 @@ export async function timePhases(
     const { name, version, v8 } = engine;
     const { variant, tile } = known;
     const phases = { ...known.phases, "copies and messages": ms - sum };
-    return { engine: name, version, v8, flags: known.engineFlags, variant, tile, dtype: "bf16", threads, ms, phases };
+    return {
+      engine: name,
+      version,
+      v8,
+      flags: known.engineFlags,
+      variant,
+      tile,
+      dtype: dtype === "auto" ? "bf16" : dtype,
+      threads,
+      ms,
+      phases,
+    };
   } finally {
     await process.end();
   }

@@ -31,8 +31,8 @@ const PEER = new URL("../peers/process.js", import.meta.url);
 const EIGHT = 8;
 
 /**
- * Times encode and project of one picture on one engine with one number of threads: this package in bf16 and f32, with the engine's flags and
- * without, and the peers. All of them lie in memory together (10.4 GB at most) and take turns, so that whatever the machine does meanwhile it
+ * Times encode and project of one picture on one engine with one number of threads: this package in bf16, f32 and int8, with the engine's flags and
+ * without, and the peers in f32 and int8. All of them lie in memory together (13 GB at most) and take turns, so that whatever the machine does meanwhile it
  * does to all. Nothing is timed before its embeddings are verified.
  */
 export async function raceModel(
@@ -51,11 +51,15 @@ export async function raceModel(
 function ownEntries({ checkpoint }: FullSize, engine: NodeEngine, threads: number, quick: boolean): Entry[] {
   const flags = engine.flag ? (["none", "auto"] as const) : (["none"] as const);
   return flags.flatMap((engineFlags) => {
-    const dtypes = quick ? ([engineFlags === "none" ? "auto" : "fp32"] as const) : (["auto", "fp32"] as const);
+    const dtypes = quick
+      ? engineFlags === "none"
+        ? (["auto", "int8"] as const)
+        : (["fp32"] as const)
+      : (["auto", "fp32", "int8"] as const);
     return dtypes.map(
       (dtype): Entry => ({
         contender: "janus-wasm",
-        dtype: dtype === "auto" ? "bf16" : "fp32",
+        dtype: dtype === "auto" ? "bf16" : dtype,
         program: JANUS,
         options: { model: checkpoint, dtype, threads, engineFlags },
       }),
@@ -63,14 +67,25 @@ function ownEntries({ checkpoint }: FullSize, engine: NodeEngine, threads: numbe
   });
 }
 
-function peerEntries({ graph }: FullSize, threads: number, peers: RaceOptions["peers"]): Entry[] {
-  if (graph === undefined) return [];
-  return peers.map((contender) => ({
-    contender,
-    dtype: "fp32",
-    program: PEER,
-    options: { package: contender, graph, threads, imageSize: IMAGE_SIZE },
-  }));
+function peerEntries({ graph, graphInt8 }: FullSize, threads: number, peers: RaceOptions["peers"]): Entry[] {
+  const graphs = [
+    ["fp32", graph],
+    ["int8", graphInt8],
+  ] as const;
+  return peers.flatMap((contender) =>
+    graphs.flatMap(([dtype, graph]) =>
+      graph === undefined
+        ? []
+        : [
+            {
+              contender,
+              dtype,
+              program: PEER,
+              options: { package: contender, graph, dtype, threads, imageSize: IMAGE_SIZE },
+            },
+          ],
+    ),
+  );
 }
 
 interface Runner {
@@ -104,7 +119,7 @@ async function raceGroup(
       const runner: Runner = { entry, process, loadMs: last.ms, distance: 0, one: [], eight: [], eightCalls: [], last };
       runners.push(runner);
       runner.last = await process.run({ pixels: full.one, images: 1, output });
-      runner.distance = await verifyEmbeds(name, output, 1);
+      runner.distance = await verifyEmbeds(name, output, 1, entry.dtype);
       if (options.samples === 0) runner.one.push(runner.last.ms);
     }
     for (let round = 0; round < options.samples; round++) {
@@ -120,7 +135,7 @@ async function raceGroup(
         if (entry.contender !== "janus-wasm" || entry.dtype !== "bf16") continue;
         const first = round === 0;
         const { ms } = await process.run({ pixels: full.eight, images: EIGHT, ...(first && { output }) });
-        if (first) await verifyEmbeds(process.name, output, EIGHT);
+        if (first) await verifyEmbeds(process.name, output, EIGHT, entry.dtype);
         eight.push(ms);
         let calls = 0;
         for (let n = 0; n < EIGHT; n++) calls += (await process.run({ pixels: full.one, images: 1 })).ms;

@@ -20,7 +20,7 @@ const PIECE_BYTES = 16 * 2 ** 20;
 
 const path = join(input<ReadInput>().checkpoint, "model.safetensors");
 const spans = await withSafetensors(path, undefined, async ({ tensors }) =>
-  [...tensors.values()].filter(({ name }) => !name.startsWith("language_model.")),
+  [...tensors.values()].filter(({ name }) => !/^(language_model|embed_tokens)\./.test(name)),
 );
 const bytes = spans.reduce((sum, { begin, end }) => sum + end - begin, 0);
 const small = new Uint8Array(PIECE_BYTES);

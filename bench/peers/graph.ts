@@ -2,8 +2,11 @@
  * The vision tower and the aligner of a checkpoint in the original layout as an ONNX graph in float32: pixel_values [1,3,S,S] to image_embeds [1,P,D],
  * exact GELU, final norm applied. Operator for operator what torch.onnx.export makes of the reference (opset 17, constants folded), so that
  * runtimes find the patterns that they fuse: LayerNormalization, MatMul + Add with [in, out] weights, GELU as Div, Erf, Add, Mul, Mul.
+ *
+ * In int8 the linear layers are what onnxruntime's quantize_dynamic makes of them (per_channel, QInt8, MatMul only), its fastest in WebAssembly and the most exact:
+ * DynamicQuantizeLinear, MatMulInteger with a symmetric int8 weight and a scale per column, Cast, Mul.
  */
-import { type Attributes, floatTensor, integerTensor, model, node, value } from "./onnx.js";
+import { type Attributes, byteTensor, FLOAT, floatTensor, integerTensor, model, node, value } from "./onnx.js";
 import type { Message, Payload } from "./protobuf.js";
 
 const TOWER = "vision_model.vision_tower.";
@@ -21,11 +24,15 @@ export interface StoredTensors {
 export interface GraphConfig {
   readonly imageSize: number;
   readonly heads: number;
+  readonly int8?: boolean;
 }
 
+/** The largest level of a weight. */
+const LEVELS = 127;
+
 /** The graph; weights are read when the message is written. */
-export function janusGraph(tensors: StoredTensors, { imageSize, heads }: GraphConfig): Message {
-  const builder = new Builder(tensors);
+export function janusGraph(tensors: StoredTensors, { imageSize, heads, int8 = false }: GraphConfig): Message {
+  const builder = new Builder(tensors, int8);
   const [width = 0, channels = 0, patch = 0] = builder.shape(`${TOWER}patch_embed.proj.weight`);
   const [dim = 0] = builder.shape("aligner.layers.2.weight");
   const tokens = (imageSize / patch) ** 2;
@@ -78,9 +85,13 @@ class Builder {
   readonly nodes: Message[] = [];
   readonly constants = new Map<string, Message>();
   readonly #tensors: StoredTensors;
+  readonly #int8: boolean;
+  /** Activations in 8 bits, by the name of what they were. */
+  readonly #quantised = new Map<string, { readonly levels: string; readonly scale: string; readonly zero: string }>();
 
-  constructor(tensors: StoredTensors) {
+  constructor(tensors: StoredTensors, int8: boolean) {
     this.#tensors = tensors;
+    this.#int8 = int8;
   }
 
   has(name: string): boolean {
@@ -110,6 +121,11 @@ class Builder {
 
   /** torch.nn.Linear: its weight as [in, out]. */
   linear(x: string, name: string, output?: string): string {
+    const product = this.#int8 ? this.#productInt8(x, name) : this.#product(x, name);
+    return this.op("Add", [product, this.weight(`${name}.bias`)], {}, output);
+  }
+
+  #product(x: string, name: string): string {
     const weight = this.#constant(`${name}.weight`, () => {
       const [columns = 0, k = 0] = this.shape(`${name}.weight`);
       return floatTensor(
@@ -118,8 +134,41 @@ class Builder {
         this.#payload(`${name}.weight`, (data) => transposed(data, columns, k)),
       );
     });
-    const product = this.op("MatMul", [x, weight]);
-    return this.op("Add", [product, this.weight(`${name}.bias`)], {}, output);
+    return this.op("MatMul", [x, weight]);
+  }
+
+  #productInt8(x: string, name: string): string {
+    const stored = `${name}.weight`;
+    const [columns = 0, k = 0] = this.shape(stored);
+    const read = (): Promise<Float32Array> => this.#tensors.read(stored);
+    const weight = this.#constant(stored, () => {
+      const bytes = async (): Promise<Uint8Array> => {
+        const data = await read();
+        const scales = columnScales(data, k);
+        const levels = Float32Array.from(data, (value, i) => Math.round(value / (scales[Math.floor(i / k)] || 1)));
+        return new Uint8Array(Int8Array.from(transposed(levels, columns, k)).buffer);
+      };
+      return byteTensor(stored, [k, columns], { bytes: k * columns, read: bytes });
+    });
+    const scales = this.#constant(`${name}.scales`, () => {
+      const bytes = async (): Promise<Uint8Array> => new Uint8Array(columnScales(await read(), k).buffer);
+      return floatTensor(`${name}.scales`, [columns], { bytes: 4 * columns, read: bytes });
+    });
+    const zeros = this.#constant(`zeros ${columns}`, () =>
+      byteTensor(`zeros ${columns}`, [columns], new Uint8Array(columns)),
+    );
+    const { levels, scale, zero } = this.#quantise(x);
+    const product = this.op("Cast", [this.op("MatMulInteger", [levels, weight, zero, zeros])], { to: FLOAT });
+    return this.op("Mul", [product, this.op("Mul", [scale, scales])]);
+  }
+
+  #quantise(x: string): { readonly levels: string; readonly scale: string; readonly zero: string } {
+    const known = this.#quantised.get(x);
+    if (known) return known;
+    const made = { levels: `${x} levels`, scale: `${x} scale`, zero: `${x} zero` };
+    this.nodes.push(node("DynamicQuantizeLinear", [x], [made.levels, made.scale, made.zero]));
+    this.#quantised.set(x, made);
+    return made;
   }
 
   norm(x: string, name: string): string {
@@ -166,6 +215,15 @@ class Builder {
       },
     };
   }
+}
+
+/** The largest |element| of each row, in steps. */
+function columnScales(data: Float32Array, k: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: data.length / k }, (_, row) => {
+    let largest = 0;
+    for (let i = row * k; i < (row + 1) * k; i++) largest = Math.max(largest, Math.abs(data[i]!));
+    return largest / LEVELS;
+  });
 }
 
 /** [rows, columns] to [columns, rows], in squares of 16 rows that stay in cache. */

@@ -1,11 +1,13 @@
-/** ONNX's messages by the numbers of onnx.proto3: what a graph of float32 tensors takes of them. */
+/** ONNX's messages by the numbers of onnx.proto3: what a graph of float32 and int8 tensors takes of them. */
 import { byteLength, embedded, float, integer, integers, type Message, type Payload, text } from "./protobuf.js";
 
 /** Intermediate representation 8, what opset 17 came with. */
 const IR_VERSION = 8;
 export const OPSET = 17;
 
-const FLOAT = 1;
+/** TensorProto.DataType */
+export const FLOAT = 1;
+const INT8 = 3;
 const INT64 = 7;
 
 /** AttributeProto.AttributeType */
@@ -41,6 +43,14 @@ export function floatTensor(name: string, dims: readonly number[], data: Payload
   const expected = dims.reduce((product, size) => product * size, 4);
   if (bytes !== expected) throw new RangeError(`${name}: expected ${expected} bytes of floats, got ${bytes}`);
   return [...integers(1, dims), ...integer(2, FLOAT), ...text(8, name), ...embedded(9, [data])];
+}
+
+/** An int8 constant, row-major. */
+export function byteTensor(name: string, dims: readonly number[], data: Payload | Uint8Array): Message {
+  const bytes = byteLength([data]);
+  const expected = dims.reduce((product, size) => product * size, 1);
+  if (bytes !== expected) throw new RangeError(`${name}: expected ${expected} bytes, got ${bytes}`);
+  return [...integers(1, dims), ...integer(2, INT8), ...text(8, name), ...embedded(9, [data])];
 }
 
 /** An int64 constant: the shape that a Reshape takes. */

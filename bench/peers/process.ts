@@ -7,6 +7,7 @@ import { PEERS } from "./installed.js";
 export interface PeerOptions {
   readonly package: "onnxruntime-web" | "onnxruntime-node";
   readonly graph: string;
+  readonly dtype: string;
   readonly threads: number;
   /** Of the picture. */
   readonly imageSize: number;
@@ -24,7 +25,7 @@ interface Runtime {
   };
 }
 
-serveContender(async ({ package: name, graph, threads, imageSize }: PeerOptions) => {
+serveContender(async ({ package: name, graph, dtype, threads, imageSize }: PeerOptions) => {
   const require = createRequire(PEERS);
   const { env, Tensor, InferenceSession }: Runtime = require(name);
   const web = name === "onnxruntime-web";
@@ -43,7 +44,7 @@ serveContender(async ({ package: name, graph, threads, imageSize }: PeerOptions)
       version,
       engine: `node ${process.versions.node} (V8 ${process.versions.v8})`,
       threads,
-      dtype: "fp32",
+      dtype,
     },
     async run(pixels, images) {
       if (images !== 1) throw new Error(`${name}: the graph takes one picture, got ${images}`);

@@ -4,7 +4,7 @@
  */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ModelResult, RESULTS, type Results, type Setting } from "./results.js";
+import { type ModelResult, RESULTS, type Results, type Setting, sameKind } from "./results.js";
 
 export const HISTORY = join(RESULTS, "history.jsonl");
 
@@ -49,9 +49,15 @@ export function recordsOf(results: Results): RatioRecord[] {
   for (const model of results.model) {
     if (model.contender !== "janus-wasm") continue;
     for (const other of results.model) {
-      if (other.contender !== "janus-wasm" && other.engine === model.engine && other.threads === model.threads)
+      const together = other.engine === model.engine && other.threads === model.threads;
+      if (other.contender !== "janus-wasm" && together && sameKind(other, model))
         add(model, `${model.dtype} to ${other.contender}`, other.one.min / model.one.min);
     }
+    const wide = results.model.find(
+      (other) =>
+        other.dtype === "fp32" && other.threads === model.threads && sameBut({ ...other, dtype: "int8" }, model),
+    );
+    if (wide) add(model, "int8 to fp32", wide.one.min / model.one.min);
     const single = results.model.find((other) => other.threads === 1 && sameBut(other, model));
     if (model.threads > 1 && single) add(model, `${model.dtype} to one thread`, single.one.min / model.one.min);
     if (model.eight && model.eightCalls)

@@ -25,10 +25,10 @@ const STYLE = `
       .peer { fill: #6e7681; }
     }`;
 
-/** SVG of the newest engine's contenders: this package in bf16, with and without flags, and the peers; fastest first. */
+/** SVG of the newest engine's contenders: this package in bf16 and int8, with and without flags, and the peers; fastest first. */
 export function renderPlot({ model, machine }: Results): string {
   const engine = model[0]?.engine;
-  const shown = model.filter((r) => r.engine === engine && (r.contender !== "janus-wasm" || r.dtype === "bf16"));
+  const shown = model.filter((r) => r.engine === engine && (r.contender !== "janus-wasm" || r.dtype !== "fp32"));
   const groups = new Map<string, ModelResult[]>();
   for (const result of shown) groups.set(labelOf(result), [...(groups.get(labelOf(result)) ?? []), result]);
   const fastest = (results: readonly ModelResult[]): number => Math.min(...results.map(({ one }) => one.min));

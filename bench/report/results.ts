@@ -25,10 +25,10 @@ export interface KernelResult extends Setting {
   /** `gemm`, `attention`, `layernorm`… or `peak`: the engine's own multiply-add peak, measured in the same process. */
   readonly kernel: string;
   readonly shape: string;
-  readonly storage: "f32" | "bf16";
+  readonly storage: "f32" | "bf16" | "int8";
   readonly tile?: string;
   /** Of one sample's unpadded work. */
-  readonly unit: "GFLOP/s" | "GB/s";
+  readonly unit: "GFLOP/s" | "GOP/s" | "GB/s";
   /** Of the fastest sample and of the median one. */
   readonly rate: number;
   readonly median: number;
@@ -42,7 +42,7 @@ export interface ModelResult extends Setting {
   readonly contenderVersion: string;
   readonly variant?: string;
   readonly tile?: string;
-  readonly dtype: "fp32" | "bf16";
+  readonly dtype: "fp32" | "bf16" | "int8";
   readonly threads: number;
   /** RMS-relative distance of image_embeds to the recorded float64 rows. */
   readonly distance: number;
@@ -56,7 +56,8 @@ export interface ModelResult extends Setting {
 }
 
 export interface LoadResult extends Setting {
-  readonly dtype: "fp32" | "bf16";
+  /** int8: a packed checkpoint. */
+  readonly dtype: "fp32" | "bf16" | "int8";
   readonly threads: number;
   /** Plain reading, by one thread, of the bytes that loading reads, from the page cache: into memory that keeps them, ms; and into one small buffer. */
   readonly read: Samples;
@@ -78,7 +79,7 @@ export interface ColdStartResult extends Setting {
 export interface PhaseResult extends Setting {
   readonly variant: string;
   readonly tile: string;
-  readonly dtype: "fp32" | "bf16";
+  readonly dtype: "fp32" | "bf16" | "int8";
   readonly threads: number;
   /** Encode and project of one picture, ms, the fastest run; and its parts, the mean of all workers. */
   readonly ms: number;
@@ -99,6 +100,11 @@ export interface Results {
   readonly load: readonly LoadResult[];
   readonly coldStart: readonly ColdStartResult[];
   readonly phases: readonly PhaseResult[];
+}
+
+/** Whether two contenders are held against each other: products of floats, of whatever weights, or of 8 bits. */
+export function sameKind(a: Pick<ModelResult, "dtype">, b: Pick<ModelResult, "dtype">): boolean {
+  return (a.dtype === "int8") === (b.dtype === "int8");
 }
 
 /** Results that are part of the repository, and below it those that are not. */

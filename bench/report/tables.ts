@@ -1,5 +1,6 @@
 /** A results file as the Markdown of the README. */
 import type { KernelResult, ModelResult, PhaseResult, Results, Setting } from "./results.js";
+import { sameKind } from "./results.js";
 
 /** Phases below this part of every column stand together in one row. */
 const SMALL = 0.003;
@@ -13,16 +14,23 @@ const PHASES: Readonly<Record<string, string>> = {
 /** Everything between the README's markers. `file` is the path of the results, `plot` that of the picture, from the README. */
 export function renderReport(results: Results, file: string, plot: string): string {
   const { machine, model } = results;
+  const phases = results.phases.filter(({ engine }) => engine === model[0]?.engine);
+  const floats = phases.filter(({ dtype }) => dtype !== "int8");
+  const int8 = phases.filter(({ dtype }) => dtype === "int8");
+  const products = results.kernels.some(({ storage }) => storage === "int8")
+    ? "f32, bf16 and int8 weights, these as a part of the fastest loop of 8-bit products"
+    : "f32 and bf16 weights";
   const count = Math.min(...model.map(({ one }) => one.count));
   const features = machine.features.length > 0 ? ` (${machine.features.join(", ")})` : "";
   return [
     `One 384x384 picture through the tower and the aligner of a full-size Janus-Pro-1B (389 GFLOP), on ${machine.cpu}, ${machine.microarchitecture}${features}, ${machine.cores} cores. Every contender was verified against the float64 rows first and ran in a process of its own, in turn with the others; the fastest of ${count} runs. [${file.split("/").at(-1)}](${file}) has the rest, \`npm run bench\` measures anew.`,
     `![seconds a picture, by contender and threads](${plot})`,
     modelTable(results),
-    "Products and attention on one thread, as a part of the engine's own multiply-add peak (a loop that stays in registers, same run), f32 and bf16 weights:",
+    `Products and attention on one thread, as a part of the engine's own multiply-add peak (a loop that stays in registers, same run), ${products}:`,
     kernelTable(results),
     "Where the time of one picture goes (bf16):",
-    phaseTable(results.phases.filter(({ engine }) => engine === model[0]?.engine)),
+    phaseTable(floats),
+    ...(int8.length > 0 ? ["The same in int8:", phaseTable(int8)] : []),
     restTable(results),
   ].join("\n\n");
 }
@@ -38,10 +46,14 @@ function modelTable({ model }: Results): string {
     label,
     ...threads.flatMap((count) => {
       const result = results.find((candidate) => candidate.threads === count);
-      const web = model.find(
-        (other) => other.contender === "onnxruntime-web" && other.engine === result?.engine && other.threads === count,
-      );
       if (!result) return ["", ""];
+      const web = model.find(
+        (other) =>
+          other.contender === "onnxruntime-web" &&
+          other.engine === result.engine &&
+          other.threads === count &&
+          sameKind(other, result),
+      );
       return [seconds(result.one.min), web ? `${(web.one.min / result.one.min).toFixed(2)}x` : ""];
     }),
     megabytes(Math.max(...results.map(({ peakBytes }) => peakBytes))),
@@ -66,9 +78,9 @@ function kernelTable({ kernels, model }: Results): string {
   const body = [...groups]
     .filter(([, results]) => isTaken(results[0], model))
     .map(([label, results]) => {
-      const peak = results.find(({ kernel }) => kernel === "peak");
+      const peaks = results.filter(({ kernel }) => kernel === "peak");
       const cells = columns.map((column) =>
-        (["f32", "bf16"] as const)
+        (["f32", "bf16", "int8"] as const)
           .map((storage) => {
             const found = results.filter((r) => `${r.kernel} ${r.shape}` === column && r.storage === storage);
             return found.length === 0 ? "" : percent(Math.max(...found.map(({ ofPeak = 0 }) => ofPeak)), 0);
@@ -76,7 +88,7 @@ function kernelTable({ kernels, model }: Results): string {
           .filter(Boolean)
           .join(" / "),
       );
-      return [label, `${(peak?.rate ?? 0).toFixed(0)} GFLOP/s`, ...cells];
+      return [label, peaks.map(({ rate, unit }) => `${rate.toFixed(0)} ${unit}`).join(", "), ...cells];
     });
   return table(["", "peak", "qkv", "proj", "fc1", "fc2", "attention"], body);
 }

@@ -1,0 +1,73 @@
+import type { TileName } from "#dist/wasm/abi.js";
+import {
+  blockElements,
+  COLUMN_BLOCK,
+  EPILOGUE,
+  INT8_WIDENED_BYTES,
+  int8PanelBytes,
+  NULL,
+  PANEL,
+  partialBytes,
+  STORAGE,
+  TILE,
+} from "#dist/wasm/abi.js";
+import { f32 } from "#dist/wasm/memory.js";
+import type { Variant } from "#dist/wasm/variants.js";
+import type { GemmCase, SHAPES } from "./gemm.js";
+import { blockIndex, ROWS, TASK_PANELS } from "./gemm.js";
+import { bed } from "./memory.js";
+
+/** Of a product in 8 bits: what is exact is exact, then three roundings of f32. */
+const BOUND = 4 * 2 ** -24;
+
+/** One product in 8 bits as the model calls it, its rows being quantised already; its answer checked: throws when an element is off. */
+export function gemmInt8Case(variant: Variant, shape: (typeof SHAPES)[number], tile: TileName): GemmCase {
+  const { kernels, memory, take, fill } = bed(variant);
+  const { columns, k } = shape;
+  const a = take(blockElements(ROWS, k) * 4);
+  const levels = take(blockElements(ROWS, k) * 2);
+  const scales = take(ROWS * 4);
+  const weights = take(columns * k * 4);
+  const panels = take(int8PanelBytes(columns, k));
+  const weightScales = take(columns * 4);
+  const out = take(blockElements(ROWS, columns) * 4);
+  const partial = take(partialBytes(ROWS, TASK_PANELS));
+  const scratch = take(Math.max(INT8_WIDENED_BYTES, k * 4));
+  fill(a, ROWS * k, 1);
+  fill(weights, columns * k, 2);
+  kernels.quantise(levels, a, scales, ROWS, k, 0, ROWS);
+  kernels.packInt8(panels, weightScales, weights, scratch, k, STORAGE.f32, 0, 0, columns);
+  const count = columns / PANEL;
+  let panel = 0;
+  const run = (): void => {
+    const end = panel + TASK_PANELS;
+    for (let i = 0; i < k; i += COLUMN_BLOCK)
+      kernels.multiplyInt8(partial, levels, panels, scratch, ROWS, k, 0, ROWS, i, panel, end, TILE[tile]);
+    kernels.scaleSums(partial, scales, weightScales, 0, ROWS, panel, end);
+    kernels.finish(out, partial, NULL, NULL, ROWS, columns, 0, 0, EPILOGUE.none, 0, ROWS, panel, end);
+    panel = end % count;
+  };
+  if (count % TASK_PANELS !== 0)
+    throw new Error(`${shape.name}: ${count} panels are not cut evenly into ${TASK_PANELS}`);
+  for (let done = 0; done < count; done += TASK_PANELS) run();
+  const view = new DataView(memory.buffer);
+  const result = f32(memory, out, ROWS * columns);
+  for (let sample = 0; sample < 256; sample++) {
+    const r = (sample * 37) % ROWS;
+    const n = (sample * 613) % columns;
+    let sum = 0;
+    for (let i = 0; i < k; i++) {
+      const word = Math.floor(n / PANEL) * PANEL * k + Math.floor(i / 4) * 32 + (n % PANEL) * 4 + (i % 4);
+      sum += view.getInt16(levels + 2 * blockIndex(r, i), true) * view.getInt8(panels + word);
+    }
+    const expected = sum * view.getFloat32(scales + 4 * r, true) * view.getFloat32(weightScales + 4 * n, true);
+    const got = result[blockIndex(r, n)] ?? Number.NaN;
+    if (!(Math.abs(got - expected) <= BOUND * Math.abs(expected)))
+      throw new Error(`gemm int8 ${shape.name} [${r},${n}]: ${got}, expected ${expected}`);
+  }
+  return {
+    name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} int8 ${tile}`,
+    flop: 2 * ROWS * TASK_PANELS * PANEL * k,
+    run,
+  };
+}
