@@ -20,7 +20,6 @@ export { probeDot8, probeFma } from "./kernels/probe";
 export { quantise } from "./kernels/quantise";
 export { resizeHorizontal } from "./kernels/resize-horizontal";
 export { resizeVertical } from "./kernels/resize-vertical";
-export { scaleSums } from "./kernels/scale-sums";
 export { scatter } from "./kernels/scatter";
 export { widen } from "./kernels/widen";
 export { barrier } from "./sync/barrier";

@@ -2,7 +2,7 @@
  * dst[r] = round(src[r] / scale[r]) as levels less their zero point, scale[r] = (highest - lowest of the row and zero) / 255: dynamic, per token,
  * asymmetric 8-bit quantisation, rows [rowBegin, rowEnd).
  *
- *   dst    i16 [rows, width] in column blocks of `rows` rows, 512 bytes a row of a block; up to three elements beyond the width are written
+ *   dst    i16 [rows, width] in blocks of LEVEL_BLOCK columns, 1024 bytes a row of a block; up to three elements beyond the width are written
  *   src    f32 [rows, width] in column blocks of `rows` rows (`tiles/column-block.ts`)
  *   scale  f32 [rows]
  *   width  at least 1
@@ -13,7 +13,7 @@
  */
 import { LEAST_RANGE } from "../simd/level";
 import { largestLane, loadPartial } from "../simd/partial";
-import { COLUMN_BLOCK, elementAt } from "../tiles/column-block";
+import { COLUMN_BLOCK, elementAt, LEVEL_BLOCK } from "../tiles/column-block";
 
 const LEVELS: f32 = 255;
 
@@ -45,20 +45,22 @@ export function quantise(
     const steps: f32 = some ? LEVELS / range : 0;
     store<f32>(scale + (row << 2), some ? range / LEVELS : 0);
     const zero = nearest<f32>(-low * steps);
-    levels(dst + ((row * COLUMN_BLOCK) << 1), source, step, width, steps, -zero, LEVELS - zero);
+    levels(dst + ((row * LEVEL_BLOCK) << 1), source, step, width, steps, -zero, LEVELS - zero);
   }
 }
 
+/** `step`: bytes from a row's part in one block to that in the next, of levels as of floats. */
 function levels(dst: usize, src: usize, step: usize, width: usize, steps: f32, least: f32, most: f32): void {
   const scales = f32x4.splat(steps);
   const bottom = f32x4.splat(least);
   const top = f32x4.splat(most);
-  for (let begin: usize = 0; begin < width; begin += COLUMN_BLOCK, src += step, dst += step >> 1) {
+  for (let begin: usize = 0; begin < width; begin += COLUMN_BLOCK, src += step) {
     const count = min<usize>(COLUMN_BLOCK, width - begin);
+    const target = dst + (begin / LEVEL_BLOCK) * step + ((begin % LEVEL_BLOCK) << 1);
     for (let i: usize = 0; i < count; i += 4) {
       const x = f32x4.nearest(f32x4.mul(loadPartial(src + (i << 2), count - i), scales));
       const level = i32x4.trunc_sat_f32x4_s(f32x4.pmin(top, f32x4.pmax(bottom, x)));
-      v128.store64_lane(dst + (i << 1), i16x8.narrow_i32x4_s(level, level), 0);
+      v128.store64_lane(target + (i << 1), i16x8.narrow_i32x4_s(level, level), 0);
     }
   }
 }

@@ -11,6 +11,12 @@ import { K_BLOCK } from "./product";
 /** Columns of a block; a power of two. */
 export const COLUMN_BLOCK: usize = K_BLOCK;
 
+/**
+ * Columns of a block of 8-bit levels, which are kept as i16: as many bytes. A longer block is fewer additions to the sums, and the panel that goes with it still stays in L1
+ * (two of 8 columns 16 KB).
+ */
+export const LEVEL_BLOCK: usize = 2 * COLUMN_BLOCK;
+
 /** Bytes from row to row in a column block. */
 export const ROW_BYTES: usize = COLUMN_BLOCK * 4;
 

@@ -1,10 +1,11 @@
 import type { TileName } from "#dist/wasm/abi.js";
 import {
   blockElements,
-  COLUMN_BLOCK,
   EPILOGUE,
   INT8_WIDENED_BYTES,
   int8PanelBytes,
+  LEVEL_BLOCK,
+  levelElements,
   NULL,
   PANEL,
   partialBytes,
@@ -17,6 +18,11 @@ import type { GemmCase, SHAPES } from "./gemm.js";
 import { blockIndex, ROWS, TASK_PANELS } from "./gemm.js";
 import { bed } from "./memory.js";
 
+/** Where level (r, i) lies. */
+function levelIndex(r: number, i: number): number {
+  return (Math.floor(i / LEVEL_BLOCK) * ROWS + r) * LEVEL_BLOCK + (i % LEVEL_BLOCK);
+}
+
 /** Of a product in 8 bits: what is exact is exact, then three roundings of f32. */
 const BOUND = 4 * 2 ** -24;
 
@@ -25,7 +31,7 @@ export function gemmInt8Case(variant: Variant, shape: (typeof SHAPES)[number], t
   const { kernels, memory, take, fill } = bed(variant);
   const { columns, k } = shape;
   const a = take(blockElements(ROWS, k) * 4);
-  const levels = take(blockElements(ROWS, k) * 2);
+  const levels = take(levelElements(ROWS, k) * 2);
   const scales = take(ROWS * 4);
   const weights = take(columns * k * 4);
   const panels = take(int8PanelBytes(columns, k));
@@ -41,9 +47,23 @@ export function gemmInt8Case(variant: Variant, shape: (typeof SHAPES)[number], t
   let panel = 0;
   const run = (): void => {
     const end = panel + TASK_PANELS;
-    for (let i = 0; i < k; i += COLUMN_BLOCK)
-      kernels.multiplyInt8(partial, levels, panels, scratch, ROWS, k, 0, ROWS, i, panel, end, TILE[tile]);
-    kernels.scaleSums(partial, scales, weightScales, 0, ROWS, panel, end);
+    for (let i = 0; i < k; i += LEVEL_BLOCK)
+      kernels.multiplyInt8(
+        partial,
+        levels,
+        panels,
+        scratch,
+        scales,
+        weightScales,
+        ROWS,
+        k,
+        0,
+        ROWS,
+        i,
+        panel,
+        end,
+        TILE[tile],
+      );
     kernels.finish(out, partial, NULL, NULL, ROWS, columns, 0, 0, EPILOGUE.none, 0, ROWS, panel, end);
     panel = end % count;
   };
@@ -58,7 +78,7 @@ export function gemmInt8Case(variant: Variant, shape: (typeof SHAPES)[number], t
     let sum = 0;
     for (let i = 0; i < k; i++) {
       const word = Math.floor(n / PANEL) * PANEL * k + Math.floor(i / 4) * 32 + (n % PANEL) * 4 + (i % 4);
-      sum += view.getInt16(levels + 2 * blockIndex(r, i), true) * view.getInt8(panels + word);
+      sum += view.getInt16(levels + 2 * levelIndex(r, i), true) * view.getInt8(panels + word);
     }
     const expected = sum * view.getFloat32(scales + 4 * r, true) * view.getFloat32(weightScales + 4 * n, true);
     const got = result[blockIndex(r, n)] ?? Number.NaN;

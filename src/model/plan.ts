@@ -8,6 +8,7 @@ import {
   ARENA_BASE,
   blockElements,
   int8PanelBytes,
+  levelElements,
   PANEL,
   panelElements,
   roundUp,
@@ -194,7 +195,10 @@ function planActivations(arena: Arena, config: JanusConfig, widest: number): Act
   const matrix = (columns: number): number => blockElements(tokens, columns);
   const stream = arena.take(matrix(width) * 4);
   const normed = arena.take(matrix(width) * 4);
-  const quantised = { at: arena.take(matrix(widest) * 2), scales: arena.take(widest > 0 ? tokens * 4 : 0) };
+  const quantised = {
+    at: arena.take(levelElements(tokens, widest) * 2),
+    scales: arena.take(widest > 0 ? tokens * 4 : 0),
+  };
   const base = arena.end;
   let end: number = base;
   /** A group of buffers alive together, laid over the other groups. */

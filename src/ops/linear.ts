@@ -1,9 +1,9 @@
 import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
 import {
-  COLUMN_BLOCK,
   EPILOGUE,
   INT8_WIDENED_BYTES,
   K_BLOCK,
+  LEVEL_BLOCK,
   NULL,
   PANEL,
   partialBytes,
@@ -168,13 +168,15 @@ function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
   const levels = a.levels ?? x.levels;
   if (!a.levels) quantise(x, levels, a, w.k);
   return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
-    for (let k = 0; k < w.k; k += COLUMN_BLOCK) {
+    for (let k = 0; k < w.k; k += LEVEL_BLOCK) {
       x.team.poll();
       x.kernels.multiplyInt8(
         partial,
         levels.at,
         w.panels,
         x.scratch,
+        levels.scales,
+        w.scales,
         a.rows,
         w.k,
         rowBegin,
@@ -185,7 +187,6 @@ function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
         x.int8Tile,
       );
     }
-    x.kernels.scaleSums(partial, levels.scales, w.scales, rowBegin, rowEnd, panelBegin, panelEnd);
   };
 }
 

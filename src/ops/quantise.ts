@@ -1,7 +1,7 @@
 import type { Pointer } from "../wasm/abi.js";
 import type { Blocks, OpContext } from "./context.js";
 
-/** A matrix in 8 bits: levels less their zero point, i16 in column blocks (`Blocks`), and the scale of each row, f32. */
+/** A matrix in 8 bits: levels less their zero point, i16 in blocks of LEVEL_BLOCK columns, and the scale of each row, f32. */
 export interface Levels {
   readonly at: Pointer;
   readonly scales: Pointer;

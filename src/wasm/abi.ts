@@ -37,6 +37,9 @@ export const K_BLOCK = 256;
 /** Activations lie in blocks of this many columns: element (r, c) of [rows, columns] at ((c / 256) * rows + r) * 256 + c % 256. */
 export const COLUMN_BLOCK = K_BLOCK;
 
+/** Levels of 8 bits lie in blocks of this many columns, i16: as many bytes as a column block. 8-bit products are made of as many k at a time. */
+export const LEVEL_BLOCK = 2 * COLUMN_BLOCK;
+
 /** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
 export const ATTENTION_ROWS = 60;
 
@@ -58,7 +61,7 @@ export const ARENA_BASE = 65536;
 export const WIDENED_BYTES = TILE_PANELS * K_BLOCK * PANEL * 4;
 
 /** Bytes of `scratch` that `multiplyInt8` needs: the panel blocks of the widest tile, as pairs of i16. */
-export const INT8_WIDENED_BYTES = TILE_PANELS * COLUMN_BLOCK * PANEL * 2;
+export const INT8_WIDENED_BYTES = TILE_PANELS * LEVEL_BLOCK * PANEL * 2;
 
 /** Bytes of the partial sums of `rows` rows and `panels` panels. */
 export function partialBytes(rows: number, panels: number): number {
@@ -75,6 +78,11 @@ export function attentionScratchBytes(rows: number, tokens: number): number {
 /** Elements of a [rows, columns] matrix in column blocks, the last block whole. */
 export function blockElements(rows: number, columns: number): number {
   return rows * roundUp(columns, COLUMN_BLOCK);
+}
+
+/** The same of its levels. */
+export function levelElements(rows: number, columns: number): number {
+  return rows * roundUp(columns, LEVEL_BLOCK);
 }
 
 /** Elements of the panels of a [columns, k] matrix, tail columns included. */
@@ -200,14 +208,17 @@ export interface Kernels {
   ): void;
 
   /**
-   * The same in 8 bits: partial i32 = a wᵀ, a i16 [rows,k] in column blocks (`quantise`), w i8 [columns,k] in 8-bit panels (`packInt8`), scratch
-   * INT8_WIDENED_BYTES. Exact.
+   * The same in 8 bits, LEVEL_BLOCK k at a time: partial i32 = a wᵀ, exact, a i16 [rows,k] in blocks of levels (`quantise`), w i8 [columns,k] in 8-bit panels
+   * (`packInt8`), scratch INT8_WIDENED_BYTES. With the last block it becomes f32: times scale[row] * weightScale[column], scale f32 [rows], weightScale f32 padded to
+   * whole panels; where `scale` is NULL the integers stay.
    */
   multiplyInt8(
     partial: Pointer,
     a: Pointer,
     panels: Pointer,
     scratch: Pointer,
+    scale: Pointer,
+    weightScale: Pointer,
     rows: number,
     k: number,
     rowBegin: number,
@@ -219,20 +230,7 @@ export interface Kernels {
   ): void;
 
   /**
-   * partial, i32 of `multiplyInt8`, becomes f32: times scale[row] * weightScale[column], scale f32 [rows], weightScale f32 padded to whole panels.
-   */
-  scaleSums(
-    partial: Pointer,
-    scale: Pointer,
-    weightScale: Pointer,
-    rowBegin: number,
-    rowEnd: number,
-    panelBegin: number,
-    panelEnd: number,
-  ): void;
-
-  /**
-   * dst i16 [rows,width] in column blocks, padded to a multiple of 4, and scale f32 [rows] from src f32 [rows,width] in column blocks: 8-bit levels
+   * dst i16 [rows,width] in blocks of LEVEL_BLOCK columns, padded to a multiple of 4, and scale f32 [rows] from src f32 [rows,width] in column blocks: 8-bit levels
    * less their zero point, per row. Rows in range.
    */
   quantise(

@@ -4,6 +4,8 @@ import {
   blockElements,
   INT8_WIDENED_BYTES,
   K_BLOCK,
+  LEVEL_BLOCK,
+  NULL,
   PANEL,
   panelElements,
   partialBytes,
@@ -26,9 +28,8 @@ export type ProductKind = "float" | "int8";
 /** The tiles of a model's products. */
 export type Tiles = Readonly<Record<ProductKind, TileName>>;
 
-/** One sample: 0.98 M operations, 15 us at 65 G a second. Rows are a multiple of every tile's; two panels of one k block. */
-const SHAPE = { rows: 120, columns: 2 * PANEL, k: K_BLOCK };
-const OPERATIONS = 2 * SHAPE.rows * SHAPE.columns * SHAPE.k;
+/** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s, or twice that of 8-bit products. Rows are a multiple of every tile's; two panels of one k block. */
+const SHAPE = { rows: 120, columns: 2 * PANEL };
 
 /**
  * V8 starts wasm unoptimised and swaps in optimised code, compiled beside, after 6 to 150 such calls and 1 to 7 ms (Node 20, 22, 24 and
@@ -98,7 +99,9 @@ export function chooseTile(
   now: () => number,
   kind: ProductKind = "float",
 ): TileChoice {
-  const { rows, columns, k } = SHAPE;
+  const { rows, columns } = SHAPE;
+  // As many bytes of either, and as many operations to a vector: 8-bit products are made of pairs of k.
+  const k = kind === "int8" ? LEVEL_BLOCK : K_BLOCK;
   const arena = new Arena(ARENA_BASE);
   const partial = arena.take(partialBytes(rows, columns / PANEL));
   const a = arena.take(blockElements(rows, k) * 4);
@@ -112,15 +115,15 @@ export function chooseTile(
   const end = columns / PANEL;
   const sample = (tile: TileName): void =>
     kind === "int8"
-      ? multiplyInt8(partial, a, panels, scratch, rows, k, 0, rows, 0, 0, end, TILE[tile])
+      ? multiplyInt8(partial, a, panels, scratch, NULL, NULL, rows, k, 0, rows, 0, 0, end, TILE[tile])
       : multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, TILE[tile]);
-  return judge(raceTiles(sample, now), fallback);
+  return judge(raceTiles(sample, now), 2 * rows * columns * k, fallback);
 }
 
-function judge({ best, unfinished, coarse }: TileRace, fallback: TileName): TileChoice {
+function judge({ best, unfinished, coarse }: TileRace, operations: number, fallback: TileName): TileChoice {
   if (coarse) return { tile: fallback, gflops: {}, notes: [`tile ${fallback}: the clock is too coarse to time tiles`] };
   const tile = TILES.reduce((a, b) => (best[b] < best[a] ? b : a));
-  const gflops = Object.fromEntries(TILES.map((name) => [name, OPERATIONS / best[name] / 1e6]));
+  const gflops = Object.fromEntries(TILES.map((name) => [name, operations / best[name] / 1e6]));
   const notes = unfinished ? [`tile ${tile}: the engine had not optimised every tile when they were timed`] : [];
   return { tile, gflops, notes };
 }

@@ -1,6 +1,4 @@
 /** 8-bit quantisation and products, element by element, in the arithmetic of the contracts. */
-import { blockIndex } from "./column-block.js";
-
 const f = Math.fround;
 const LEAST = 2 ** -100;
 
@@ -16,6 +14,11 @@ export function nearest(x: number): number {
 export function int8Index(n: number, i: number, k: number): number {
   const fours = Math.ceil(k / 4);
   return Math.floor(n / 8) * 32 * fours + Math.floor(i / 4) * 32 + (n % 8) * 4 + (i % 4);
+}
+
+/** Where level (r, c) of a matrix of `rows` rows stands, in blocks of 512 columns. */
+export function levelIndex(rows: number, r: number, c: number): number {
+  return (Math.floor(c / 512) * rows + r) * 512 + (c % 512);
 }
 
 /** Levels of a row less their zero point, and its scale. */
@@ -58,7 +61,7 @@ export function multiplyInt8(
   for (let n = panelBegin * 8; n < panelEnd * 8; n++) {
     for (let r = rowBegin; r < rowEnd; r++) {
       let sum = 0;
-      for (let i = 0; i < k; i++) sum += a[blockIndex(rows, r, i)]! * panels[int8Index(n, i, k)]!;
+      for (let i = 0; i < k; i++) sum += a[levelIndex(rows, r, i)]! * panels[int8Index(n, i, k)]!;
       partial[((Math.floor(n / 8) - panelBegin) * height + (r - rowBegin)) * 8 + (n % 8)] = sum;
     }
   }

@@ -1,9 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { COLUMN_BLOCK, INT8_WIDENED_BYTES, int8PanelBytes, PANEL, partialBytes, roundUp } from "#dist/wasm/abi.js";
-import { blockIndex } from "../../reference/column-block.js";
-import { int8Index, multiplyInt8 } from "../../reference/int8.js";
-import { assertSameBits, randomIntegers } from "../../support/elements.js";
+import { INT8_WIDENED_BYTES, int8PanelBytes, LEVEL_BLOCK, NULL, PANEL, partialBytes, roundUp } from "#dist/wasm/abi.js";
+import { int8Index, levelIndex, multiplyInt8 } from "../../reference/int8.js";
+import { assertSameBits, randomF32, randomIntegers } from "../../support/elements.js";
 import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
 
 const test = suite("multiply-int8");
@@ -26,9 +25,9 @@ function prepare(lab: Lab, rows: number, columns: number, k: number, level?: Lev
   const seed = rows * 10007 + columns * 101 + k;
   const levels = randomIntegers(rows * k, seed, 511);
   const weights = randomIntegers(roundUp(columns, PANEL) * k, seed + 1, 255);
-  const a = new Int16Array(rows * roundUp(k, COLUMN_BLOCK)).fill(12345);
+  const a = new Int16Array(rows * roundUp(k, LEVEL_BLOCK)).fill(12345);
   for (let r = 0; r < rows; r++)
-    for (let i = 0; i < k; i++) a[blockIndex(rows, r, i)] = level ? level(r, i) : levels[r * k + i]! - 255;
+    for (let i = 0; i < k; i++) a[levelIndex(rows, r, i)] = level ? level(r, i) : levels[r * k + i]! - 255;
   const panels = new Int8Array(int8PanelBytes(columns, k));
   for (let n = 0; n < roundUp(columns, PANEL); n++)
     for (let i = 0; i < k; i++) panels[int8Index(n, i, k)] = weight ? weight(n, i) : weights[n * k + i]! - 127;
@@ -54,17 +53,17 @@ function whole({ rows, columns }: Case): Range {
   return { rowBegin: 0, rowEnd: rows, panelBegin: 0, panelEnd: Math.ceil(columns / PANEL) };
 }
 
-function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[11], range: Range): void {
+function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[13], range: Range): void {
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
   const { partial, a, panels, scratch } = c;
-  for (let k = 0; k < c.k; k += COLUMN_BLOCK) {
-    const at = [partial.pointer, a.pointer, panels.pointer, scratch.pointer] as const;
+  for (let k = 0; k < c.k; k += LEVEL_BLOCK) {
+    const at = [partial.pointer, a.pointer, panels.pointer, scratch.pointer, NULL, NULL] as const;
     lab.kernels.multiplyInt8(...at, c.rows, c.k, rowBegin, rowEnd, k, panelBegin, panelEnd, tile);
   }
 }
 
 /** The integers of the range, and what lies behind them untouched. */
-function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[11], range = whole(c)): void {
+function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[13], range = whole(c)): void {
   const expected = c.partial.data.slice();
   run(lab, c, tile, range);
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
@@ -86,7 +85,7 @@ forEachTile(test, "every ragged shape", (lab, tile) => {
 forEachTile(test, "k about a block, with tiles, rows and panels left over", (lab, tile) => {
   for (const rows of [1, 5, 6, 7, 13]) {
     for (const columns of [8, 16, 24]) {
-      for (const k of [COLUMN_BLOCK - 1, COLUMN_BLOCK, COLUMN_BLOCK + 1, 2 * COLUMN_BLOCK + 6]) {
+      for (const k of [LEVEL_BLOCK - 1, LEVEL_BLOCK, LEVEL_BLOCK + 1, 2 * LEVEL_BLOCK + 6]) {
         lab.reset();
         check(lab, prepare(lab, rows, columns, k), tile);
       }
@@ -159,14 +158,56 @@ forEachTile(test, "extremes at k = 4096", (lab, tile) => {
   }
 });
 
+const f = Math.fround;
+
+forEachTile(test, "with scales, the last block leaves floats: one rounding each", (lab, tile) => {
+  for (const k of [6, LEVEL_BLOCK, LEVEL_BLOCK + 5]) {
+    for (const range of [
+      { rowBegin: 0, rowEnd: 9, panelBegin: 0, panelEnd: 3 },
+      { rowBegin: 2, rowEnd: 7, panelBegin: 1, panelEnd: 3 },
+    ]) {
+      lab.reset();
+      const c = prepare(lab, 9, 24, k);
+      const scale = lab.from(Float32Array, randomF32(9, 1));
+      const weightScale = lab.from(Float32Array, randomF32(24, 2));
+      const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
+      const sums = c.partial.data.slice();
+      multiplyInt8(sums, c.a.data, c.panels.data, c.rows, k, rowBegin, rowEnd, panelBegin, panelEnd);
+      const at = [c.partial.pointer, c.a.pointer, c.panels.pointer, c.scratch.pointer] as const;
+      for (let begin = 0; begin < k; begin += LEVEL_BLOCK)
+        lab.kernels.multiplyInt8(
+          ...at,
+          scale.pointer,
+          weightScale.pointer,
+          c.rows,
+          k,
+          rowBegin,
+          rowEnd,
+          begin,
+          panelBegin,
+          panelEnd,
+          tile,
+        );
+      const height = rowEnd - rowBegin;
+      const count = height * (panelEnd - panelBegin) * PANEL;
+      const expected = Float32Array.from(sums.subarray(0, count), (sum, index) => {
+        const row = rowBegin + (Math.floor(index / PANEL) % height);
+        const column = (panelBegin + Math.floor(index / PANEL / height)) * PANEL + (index % PANEL);
+        return f(f(sum) * f(scale.data[row]! * weightScale.data[column]!));
+      });
+      assertSameBits(new Float32Array(c.partial.data.slice(0, count).buffer), expected, `${k}, ${height} rows`);
+    }
+  }
+});
+
 forEachTile(test, "reads nothing beyond the panels, nor beyond the last four of a", (lab, tile) => {
-  for (const k of [1, 6, COLUMN_BLOCK + 2]) {
+  for (const k of [1, 6, LEVEL_BLOCK + 2]) {
     lab.reset();
     const c = prepare(lab, 7, 24, k);
     check(lab, { ...c, panels: lab.atEnd(Int8Array, c.panels.data.slice()) }, tile);
     lab.reset();
     const d = prepare(lab, 7, 24, k);
-    const end = blockIndex(7, 6, roundUp(k, 4) - 1) + 1;
+    const end = levelIndex(7, 6, roundUp(k, 4) - 1) + 1;
     check(lab, { ...d, a: lab.atEnd(Int16Array, d.a.data.slice(0, end)) }, tile);
   }
 });

@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { roundUp } from "#dist/wasm/abi.js";
-import { blocked, blockIndex } from "../../reference/column-block.js";
-import { quantiseRow } from "../../reference/int8.js";
+import { levelElements, roundUp } from "#dist/wasm/abi.js";
+import { blocked } from "../../reference/column-block.js";
+import { levelIndex, quantiseRow } from "../../reference/int8.js";
 import { assertSameBits, randomF32 } from "../../support/elements.js";
 import { forEachVariant, type Lab } from "../../support/kernels.js";
 
@@ -13,7 +13,7 @@ const UNTOUCHED = 12345;
 /** Quantises rows [begin, end) of a matrix and holds all of dst and scale to the reference. */
 function check(lab: Lab, plain: Float32Array, rows: number, width: number, begin = 0, end = rows): void {
   const src = lab.from(Float32Array, blocked(plain, rows, width));
-  const dst = lab.from(Int16Array, new Int16Array(src.data.length).fill(UNTOUCHED));
+  const dst = lab.from(Int16Array, new Int16Array(levelElements(rows, width)).fill(UNTOUCHED));
   const scale = lab.from(Float32Array, new Float32Array(rows).fill(-1));
   lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, rows, width, begin, end);
   const levels = new Int16Array(dst.data.length).fill(UNTOUCHED);
@@ -22,9 +22,9 @@ function check(lab: Lab, plain: Float32Array, rows: number, width: number, begin
     const row = quantiseRow(plain.subarray(r * width, (r + 1) * width));
     scales[r] = row.scale;
     // What completes the last four is zero, and may be anything.
-    for (let c = width; c < roundUp(width, 4); c++) levels[blockIndex(rows, r, c)] = dst.data[blockIndex(rows, r, c)]!;
+    for (let c = width; c < roundUp(width, 4); c++) levels[levelIndex(rows, r, c)] = dst.data[levelIndex(rows, r, c)]!;
     row.levels.forEach((level, c) => {
-      levels[blockIndex(rows, r, c)] = level;
+      levels[levelIndex(rows, r, c)] = level;
     });
   }
   assertSameBits(scale.data, scales, `scales of ${rows} x ${width}`);
@@ -70,13 +70,13 @@ forEachVariant(test, "within half a step of the row, and a step where the zero p
   const [rows, width] = [16, 1024];
   const plain = randomF32(rows * width, 9, 3);
   const src = lab.from(Float32Array, blocked(plain, rows, width));
-  const dst = lab.buffer(Int16Array, src.data.length);
+  const dst = lab.buffer(Int16Array, levelElements(rows, width));
   const scale = lab.buffer(Float32Array, rows);
   lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, rows, width, 0, rows);
   for (let r = 0; r < rows; r++) {
     const seen = new Set<number>();
     for (let c = 0; c < width; c++) {
-      const level = dst.data[blockIndex(rows, r, c)]!;
+      const level = dst.data[levelIndex(rows, r, c)]!;
       seen.add(level);
       const error = Math.abs(plain[r * width + c]! - level * scale.data[r]!);
       assert.ok(error <= 1.0001 * scale.data[r]!, `${r}, ${c}: ${error / scale.data[r]!} steps`);

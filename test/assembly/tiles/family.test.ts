@@ -16,7 +16,6 @@ for (const kernel of [
   "multiply",
   "multiply-int8",
   "quantise",
-  "scale-sums",
   "attention",
   "finish",
   "finish-heads",

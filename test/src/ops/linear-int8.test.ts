@@ -4,6 +4,7 @@ import {
   blockElements,
   EPILOGUE,
   int8PanelBytes,
+  levelElements,
   PANEL,
   roundUp,
   STORAGE,
@@ -45,7 +46,7 @@ async function check(teams: Teams["teams"], c: Case, tile: Tile): Promise<void> 
     const scales = team.take(roundUp(columns, PANEL) * 4);
     const src = team.put(w.bits);
     await team.call("packInt8", panels, scales, src, team.take(4 * k * 3 + (1 << 21)), k, storage, 0, columns);
-    const levels = { at: team.take(blockElements(rows, k) * 2), scales: team.take(rows * 4) };
+    const levels = { at: team.take(levelElements(rows, k) * 2), scales: team.take(rows * 4) };
     const out = { at: team.put(blocked(before, rows, columns)), rows };
     const layer = { panels, scales, bias: team.put(bias), columns, k };
     const options =

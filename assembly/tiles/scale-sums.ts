@@ -1,0 +1,20 @@
+/**
+ * sums[r, n] = (f32) sums[r, n] * (scale[r] * weightScale[n]), in place: the rows of a panel of integer sums as a product of floats leaves them.
+ *
+ *   sums         i32 in, f32 out [rows, 8], up to `end`
+ *   scale        f32 [rows], of the levels
+ *   weightScale  f32 [8], of the columns
+ *
+ * Three roundings: the integer, the product of the scales, and the result; no build fuses any. The same bytes everywhere.
+ */
+import { PANEL_BYTES } from "./product";
+
+export function scaleSums(sums: usize, end: usize, scale: usize, weightScale: usize): void {
+  const low = v128.load(weightScale);
+  const high = v128.load(weightScale, 16);
+  for (; sums < end; sums += PANEL_BYTES, scale += 4) {
+    const x = v128.load32_splat(scale);
+    v128.store(sums, f32x4.mul(f32x4.convert_i32x4_s(v128.load(sums)), f32x4.mul(x, low)));
+    v128.store(sums, f32x4.mul(f32x4.convert_i32x4_s(v128.load(sums, 16)), f32x4.mul(x, high)), 16);
+  }
+}
