@@ -120,7 +120,7 @@ async function bench(options: Options): Promise<void> {
           print(modelLines(timed));
         }
         if (wants("load")) {
-          for (const dtype of quick ? (["auto", "int8"] as const) : (["auto", "fp32", "int8"] as const)) {
+          for (const dtype of quick ? (["int8"] as const) : (["auto", "fp32", "int8"] as const)) {
             const checkpoint = dtype === "int8" ? full.packed : full.checkpoint;
             const timed = await timeLoad(checkpoint, engine, dtype, threads, quick ? 1 : 5);
             results.load = [...results.load, timed];

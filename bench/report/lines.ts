@@ -1,6 +1,7 @@
 /** Results as lines on a terminal, as they come in. */
 import type { compareWithHistory } from "./history.js";
 import type { ColdStartResult, KernelResult, LoadResult, ModelResult, PhaseResult, Setting } from "./results.js";
+import { sameKind } from "./results.js";
 
 export function kernelLines(results: readonly KernelResult[]): string[] {
   return results.map((r) => {
@@ -14,7 +15,7 @@ export function modelLines(results: readonly ModelResult[]): string[] {
   return results.map((r) => {
     const what = `${r.contender} ${r.contenderVersion} ${r.dtype}${r.variant ? ` ${r.variant} ${r.tile}` : ""}`;
     const ratios = results
-      .filter((other) => other.contender !== "janus-wasm" && r.contender === "janus-wasm")
+      .filter((other) => other.contender !== "janus-wasm" && r.contender === "janus-wasm" && sameKind(other, r))
       .map((other) => `, ${(other.one.min / r.one.min).toFixed(2)}x ${other.contender}`);
     const eight =
       r.eight && r.eightCalls

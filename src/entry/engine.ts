@@ -66,6 +66,8 @@ export class Engine {
   readonly #plan: PicturePlan;
   #memory: WebAssembly.Memory | undefined;
   #tiles: Tiles;
+  /** Where batches are read to when memory is not shared: kept from one `pack` to the next. */
+  #rooms: SharedArrayBuffer[] = [];
   #busy = false;
 
   private constructor(options: EngineOptions, memory: WebAssembly.Memory | undefined, pool: Promise<Pool>) {
@@ -137,7 +139,9 @@ export class Engine {
   ): Packing {
     const words = Ring.words(slices.length);
     const ring = new Ring(words);
-    const buffers = memory ? [] : Array.from({ length: ROOMS }, () => new SharedArrayBuffer(roomBytes));
+    if ((this.#rooms[0]?.byteLength ?? 0) < roomBytes)
+      this.#rooms = memory ? [] : Array.from({ length: ROOMS }, () => new SharedArrayBuffer(roomBytes));
+    const buffers = this.#rooms;
     const rooms = memory
       ? staging.rooms.map((at) => new Uint8Array(memory.buffer, at, roomBytes))
       : buffers.map((buffer) => new Uint8Array(buffer));
@@ -183,10 +187,15 @@ export class Engine {
     };
   }
 
-  /** `bytes` bytes of the workers' memory at `at`, which are zero afterwards. */
-  async takeOut(at: Pointer, bytes: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const [content] = await this.#run("takeOut", { at, bytes }, undefined, [], signal);
-    return content as Uint8Array<ArrayBuffer>;
+  /** Nothing will be packed any more, for now: frees what packing keeps. */
+  endPacking(): void {
+    this.#rooms = [];
+  }
+
+  /** Puts `bytes` bytes of the workers' memory at `at`, which are zero afterwards, at the beginning of `room`: given away, and given back. */
+  async takeOut(at: Pointer, bytes: number, room: ArrayBuffer, signal?: AbortSignal): Promise<ArrayBuffer> {
+    const [filled] = await this.#run("takeOut", { at, bytes }, room, [room], signal);
+    return filled as ArrayBuffer;
   }
 
   /** A picture resized and padded to the S x S that the tower sees; its data is given away. */

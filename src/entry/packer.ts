@@ -84,13 +84,19 @@ export class Packer {
       tiles,
       startWorker: () => host.startWorker(),
     });
+    // One buffer that goes back and forth: as many new ones would be garbage for a while.
+    let room = new ArrayBuffer(Math.max(0, ...parts.flatMap(({ tensors }) => tensors.map(tensorBytes))));
     const packed = parts.map(({ name, placements, tensors }) => ({
       name,
       tensors,
       bytes: sum(tensors.map(tensorBytes)),
       async *read(signal?: AbortSignal) {
         await loadWeights(engine, checkpoint, bound, placements, () => {}, signal);
-        for (const tensor of tensors) yield await engine.takeOut(tensor.at, tensorBytes(tensor), signal);
+        for (const tensor of tensors) {
+          const bytes = tensorBytes(tensor);
+          room = await engine.takeOut(tensor.at, bytes, room, signal);
+          yield new Uint8Array(room, 0, bytes);
+        }
       },
     }));
     return new Packer(keptDType(plan), [...packed, ...tableGroups(model)], engine);
@@ -163,6 +169,7 @@ function packedTensors(placement: Placement, bound: ReadonlyMap<string, BoundTen
 function tableGroups({ checkpoint, embedTokens }: OpenModel): Planned[] {
   const [rows = 0, ...rest] = embedTokens.shape;
   const step = rangeRows(storedRowBytes(embedTokens));
+  const room = new Uint8Array(Math.min(step, rows) * storedRowBytes(embedTokens));
   return Array.from({ length: Math.ceil(rows / step) }, (_, index) => {
     const first = index * step;
     const count = Math.min(step, rows - first);
@@ -177,7 +184,9 @@ function tableGroups({ checkpoint, embedTokens }: OpenModel): Planned[] {
       tensors: [tensor],
       bytes: tensorBytes(tensor),
       async *read(signal?: AbortSignal) {
-        yield await checkpoint.readRows(embedTokens, first, count, signal);
+        const target = room.subarray(0, tensorBytes(tensor));
+        await checkpoint.readRowsInto(embedTokens, first, count, target, signal);
+        yield target;
       },
     };
   });

@@ -111,14 +111,14 @@ const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array | unde
   const buffers = own ? [own] : rooms.map((room) => new Uint8Array(room));
   if (buffers.length > 0) ensureMemory(x.memory, staging.end);
   const supply: Supply = {
-    take(index, begin, bytes) {
+    take(index, begin, bytes, target = stored) {
       const { batch, from } = pieces[index]!;
       ring?.await(batch, () => x.team.poll());
       const room = staging.rooms[batch % ROOMS];
       if (room !== undefined) return offset(room, from + begin, 1);
       const source = buffers[batch % buffers.length]!;
-      u8(x.memory, stored, bytes).set(source.subarray(from + begin, from + begin + bytes));
-      return stored;
+      u8(x.memory, target, bytes).set(source.subarray(from + begin, from + begin + bytes));
+      return target;
     },
     done(index) {
       const { batch } = pieces[index]!;
@@ -128,16 +128,18 @@ const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array | unde
   return { output: packPieces(x, pieces, supply, widened) };
 };
 
-/** Hands out what was packed, and leaves zeros. */
-const takeOut: Program<ModelContext> = (
-  x,
-  { at, bytes }: { readonly at: Pointer; readonly bytes: number },
-): Reply | undefined => {
+export interface TakeOutInput {
+  readonly at: Pointer;
+  readonly bytes: number;
+}
+
+/** Hands out what was packed, in the room that came along, and leaves zeros. */
+const takeOut: Program<ModelContext> = (x, { at, bytes }: TakeOutInput, own: ArrayBuffer): Reply | undefined => {
   if (!x.team.leads) return undefined;
   const content = u8(x.memory, at, bytes);
-  const output = content.slice();
+  new Uint8Array(own).set(content);
   content.fill(0);
-  return { output, transfer: [output.buffer] };
+  return { output: own, transfer: [own] };
 };
 
 export interface PictureSize {

@@ -92,6 +92,7 @@ export async function startModel(
     const onBytes = (loaded: number): void =>
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
     await loadWeights(engine, opened.checkpoint, opened.bound, plan.placements, onBytes, signal);
+    engine.endPacking();
     onProgress?.({ status: "done", file: source.label });
     const runtime: Runtime = {
       variant: chosen.variant,

@@ -19,8 +19,11 @@ export interface StoredPiece {
 
 /** Where the bytes of pieces come from. */
 export interface Supply {
-  /** The address of `bytes` bytes of piece `index`, from its byte `from` on. Valid until the next call. */
-  take(index: number, from: number, bytes: number): Pointer;
+  /**
+   * The address of `bytes` bytes of piece `index`, from its byte `from` on, valid until the next call. What does not lie in memory yet is put at `target`, when it is
+   * given.
+   */
+  take(index: number, from: number, bytes: number, target?: Pointer): Pointer;
   /** They were packed. */
   done(index: number): void;
 }
@@ -52,10 +55,11 @@ export function packPieces(x: OpContext, pieces: readonly StoredPiece[], supply:
     const k = rowElements(piece);
     const count = (end - begin) * k;
     const bytes = elementBytes(stored);
-    const src = supply.take(index, begin * k * bytes, count * bytes);
+    const target = placement.kind === "copy" ? offset(placement.at, first + begin, bytes) : undefined;
+    const src = supply.take(index, begin * k * bytes, count * bytes, target);
     if (stored !== "int8") nonFinite[index]! += x.kernels.countNonFinite(src, stored, 0, count);
     if (placement.kind === "copy" || stored === "int8") {
-      x.kernels.copyRows(offset(placement.at, first + begin, bytes), src, count * bytes, 0, 0, 0, 1);
+      if (target !== undefined && target !== src) x.kernels.copyRows(target, src, count * bytes, 0, 0, 0, 1);
     } else if (placement.kind === "vector") {
       x.kernels.widen(offset(placement.at, first + begin), src, stored, 0, count);
     } else if (placement.kind === "int8") {

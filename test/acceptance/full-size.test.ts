@@ -113,4 +113,18 @@ test("int8: worst token 0.9995 of cosine to f32, and memory", async () => {
   );
 });
 
+test("packed: below 300 MB of memory, and what it loads is the same", async () => {
+  const packed = join(folder, "packed");
+  const made = await janus(["pack", "--model", model, "--output", packed, "--dtype", "int8", "--json"]);
+  assert.is(made.status, 0, made.stderr);
+  const { peakMemoryBytes, timings } = JSON.parse(made.stdout);
+  console.log(`packing: peak ${peakMemoryBytes / 1e6} MB, ${timings.total} ms`);
+  assert.ok(peakMemoryBytes < 300e6, `peak memory ${peakMemoryBytes}`);
+  const output = join(folder, "packed.safetensors");
+  const images = ["--image", join(folder, "formula.png"), "--image", golden("full-size/china-384.png")];
+  const run = await janus(["encode", "--model", packed, ...images, "--output", output, "--verify", "--json"]);
+  assert.is(run.status, 0, run.stderr);
+  assert.ok(readFileSync(output).equals(readFileSync(join(folder, "int8.safetensors"))));
+});
+
 test.run();

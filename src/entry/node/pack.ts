@@ -205,11 +205,14 @@ async function digestFiles(
   signal: AbortSignal | undefined,
 ): Promise<Map<string, string>> {
   const digests = new Map<string, string>();
+  const room = new Uint8Array(PIECE);
   for (const file of checkpoint.files) {
     const size = (await source.size(file, signal)) ?? 0;
     const hash = createHash("sha256");
     for (let at = 0; at < size; at += PIECE) {
-      const piece = await source.read(file, at, Math.min(PIECE, size - at), signal);
+      const piece = room.subarray(0, Math.min(PIECE, size - at));
+      if (source.readInto) await source.readInto(file, at, piece, signal);
+      else piece.set(await source.read(file, at, piece.length, signal));
       hash.update(piece);
       onBytes(piece.byteLength);
     }
