@@ -31,16 +31,27 @@ export function quantise(
     const source = elementAt(src, rows, row, 0);
     let lowest = f32x4.splat(0);
     let highest = f32x4.splat(0);
+    let lowest2 = lowest;
+    let highest2 = highest;
     for (let begin: usize = 0, at = source; begin < width; begin += COLUMN_BLOCK, at += step) {
       const count = min<usize>(COLUMN_BLOCK, width - begin);
-      for (let i: usize = 0; i < count; i += 4) {
+      let i: usize = 0;
+      for (; i + 8 <= count; i += 8) {
+        const x = v128.load(at + (i << 2));
+        const y = v128.load(at + (i << 2), 16);
+        lowest = f32x4.pmin(lowest, x);
+        highest = f32x4.pmax(highest, x);
+        lowest2 = f32x4.pmin(lowest2, y);
+        highest2 = f32x4.pmax(highest2, y);
+      }
+      for (; i < count; i += 4) {
         const x = loadPartial(at + (i << 2), count - i);
         lowest = f32x4.pmin(lowest, x);
         highest = f32x4.pmax(highest, x);
       }
     }
-    const low = -largestLane(f32x4.neg(lowest));
-    const range = largestLane(highest) - low;
+    const low = -largestLane(f32x4.neg(f32x4.pmin(lowest, lowest2)));
+    const range = largestLane(f32x4.pmax(highest, highest2)) - low;
     const some = range > LEAST_RANGE;
     const steps: f32 = some ? LEVELS / range : 0;
     store<f32>(scale + (row << 2), some ? range / LEVELS : 0);
@@ -52,15 +63,27 @@ export function quantise(
 /** `step`: bytes from a row's part in one block to that in the next, of levels as of floats. */
 function levels(dst: usize, src: usize, step: usize, width: usize, steps: f32, least: f32, most: f32): void {
   const scales = f32x4.splat(steps);
-  const bottom = f32x4.splat(least);
-  const top = f32x4.splat(most);
+  const bottom = i16x8.splat(least as i16);
+  const top = i16x8.splat(most as i16);
   for (let begin: usize = 0; begin < width; begin += COLUMN_BLOCK, src += step) {
     const count = min<usize>(COLUMN_BLOCK, width - begin);
     const target = dst + (begin / LEVEL_BLOCK) * step + ((begin % LEVEL_BLOCK) << 1);
-    for (let i: usize = 0; i < count; i += 4) {
-      const x = f32x4.nearest(f32x4.mul(loadPartial(src + (i << 2), count - i), scales));
-      const level = i32x4.trunc_sat_f32x4_s(f32x4.pmin(top, f32x4.pmax(bottom, x)));
-      v128.store64_lane(target + (i << 1), i16x8.narrow_i32x4_s(level, level), 0);
+    let i: usize = 0;
+    for (; i + 8 <= count; i += 8) {
+      const low = nearestIntegers(f32x4.mul(v128.load(src + (i << 2)), scales));
+      const high = nearestIntegers(f32x4.mul(v128.load(src + (i << 2), 16), scales));
+      const level = i16x8.narrow_i32x4_s(low, high);
+      v128.store(target + (i << 1), i16x8.min_s(top, i16x8.max_s(bottom, level)));
+    }
+    for (; i < count; i += 4) {
+      const integers = nearestIntegers(f32x4.mul(loadPartial(src + (i << 2), count - i), scales));
+      const level = i16x8.min_s(top, i16x8.max_s(bottom, i16x8.narrow_i32x4_s(integers, integers)));
+      v128.store64_lane(target + (i << 1), level, 0);
     }
   }
+}
+
+/** To nearest, ties to even, of |x| below 2^22: beside 1.5 * 2^23 the step of f32 is 1, and its last bits are the integer. */
+function nearestIntegers(x: v128): v128 {
+  return i32x4.sub(f32x4.add(x, f32x4.splat(12582912)), i32x4.splat(0x4b400000));
 }

@@ -5,7 +5,8 @@
  *   4x8    8 + 2 + 1 and the product, and also 8 + 2 + 4 + 1 where an engine moves all loads of a step to its front (V8 before
  *          Turboshaft; there six rows spill and run at half the speed)
  *   6x16   as 6x8 on registers of 256 bits (V8's revectorizer) or on 32 registers (ARM); spills on 15 of 128 bits
- *   5x16   10 + 2 + 1 and the product of an unfused multiply-add, at 256 bits
+ *   5x16   10 + 2 + 1 and the product of an unfused multiply-add, or of 8 bits, at 256 bits
+ *   2x16   8 + 2 of a + 4 of b and the product of 8 bits: all registers at 128 bits, and the fewest loads for them
  */
 import { tile } from "./tile";
 
@@ -23,9 +24,10 @@ const TILE_6X8: i32 = 0;
 const TILE_4X8: i32 = 1;
 const TILE_6X16: i32 = 2;
 const TILE_5X16: i32 = 3;
+const TILE_2X16: i32 = 4;
 
 export function tileRows(code: i32): usize {
-  return code === TILE_4X8 ? 4 : code === TILE_5X16 ? 5 : 6;
+  return code === TILE_4X8 ? 4 : code === TILE_5X16 ? 5 : code === TILE_2X16 ? 2 : 6;
 }
 
 /** Panels of 8 columns that a tile takes side by side: what a host rounds its ranges of panels to. */
@@ -49,5 +51,6 @@ export function runTile<T>(
   if (code === TILE_6X8) tile<T, Six, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
   else if (code === TILE_4X8) tile<T, Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
   else if (code === TILE_6X16) tile<T, Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
+  else if (code === TILE_2X16) tile<T, Two, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
   else tile<T, Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
 }

@@ -47,7 +47,7 @@ export const ATTENTION_ROWS = 60;
  * Register tiles, rows x columns: a family that the host chooses from by timing, because which is fastest is the engine's doing and not the
  * processor's alone. Every variant has them all, and all give the same bytes. Values are part of the ABI.
  */
-export const TILE = { "6x8": 0, "4x8": 1, "6x16": 2, "5x16": 3 } as const;
+export const TILE = { "6x8": 0, "4x8": 1, "6x16": 2, "5x16": 3, "2x16": 4 } as const;
 export type TileName = keyof typeof TILE;
 export type Tile = (typeof TILE)[TileName];
 
