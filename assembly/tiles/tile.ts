@@ -14,8 +14,8 @@
  *
  * k is unrolled twice with an exit in the middle: odd k needs no second loop, and V8 does not move the loads of the second step before the
  * first, which would spill. Of integers k is even: six rows are a fifth slower with an exit (6x8 67 GOP/s, 86 without; Zen 4, Node 24), fewer a
- * tenth faster (4x8 85 and 77, 5x16 with the revectorizer 175 and 155). Two rows are multiplied side by side, column by column: 90 GOP/s of 8 bits, 84 one
- * after the other. What
+ * tenth faster (4x8 85 and 77, 5x16 with the revectorizer 175 and 155). Two rows are multiplied side by side, column by column: 92 GOP/s of 8 bits in a
+ * loop of its own, 87 one after the other. What
  * V8's revectorizer needs to turn neighbours into 256 bits is in the order: the two halves of a panel row are loaded, multiplied and stored one
  * after the other, and nothing is stored before the last load.
  */

@@ -12,8 +12,8 @@ import type { Shards, WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
 import { allocate, readViewRows } from "./view.js";
 
-/** Bytes that are hashed at a time: no tensor of a packed checkpoint of this size is larger than 16 MB. */
-const MAX_HASHED = 2 ** 31 - 1;
+/** A tensor is hashed whole, as hosts offer it. The largest of Janus-Pro-7B has 67 MB. */
+const MAX_HASHED = 2 ** 29;
 
 interface DescribedTensor extends LocatedTensor {
   readonly file: string;
@@ -21,6 +21,7 @@ interface DescribedTensor extends LocatedTensor {
 }
 
 const TABLE = "embed_tokens.weight";
+const RANGE = /^embed_tokens\.weight\.rows\.\d+$/;
 
 /** A checkpoint in packed form: tensors are named by their roles, and lie as they will in memory. */
 export class PackedCheckpoint implements Checkpoint {
@@ -48,6 +49,14 @@ export class PackedCheckpoint implements Checkpoint {
     for (let range = this.tensors.get(rangeName(0)); range; range = this.tensors.get(rangeName(ranges.length)))
       ranges.push(range);
     this.#ranges = ranges;
+    const lost = [...this.tensors.values()].find(
+      ({ name }) => RANGE.test(name) && !ranges.some((range) => range.name === name),
+    );
+    if (lost)
+      throw malformed(
+        lost.file,
+        `expected ${quote(rangeName(ranges.length))} before ${quote(lost.name)}, found none; files are missing, or of different packings`,
+      );
   }
 
   tableShape(): readonly number[] | undefined {
@@ -152,6 +161,11 @@ export class PackedCheckpoint implements Checkpoint {
   }
 
   async verify(onBytes?: (checked: number) => void, signal?: AbortSignal): Promise<void> {
+    if (globalThis.crypto?.subtle === undefined)
+      throw new JanusError(
+        "E_UNSUPPORTED",
+        `verifying ${quote(this.#source.label)}: expected a host that computes SHA-256, found none (a page needs https); load without verifying`,
+      );
     let checked = 0;
     for (const { name, bytes, view, file, description } of this.tensors.values()) {
       if (bytes > MAX_HASHED)

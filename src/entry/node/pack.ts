@@ -11,7 +11,7 @@ import type { DTypeOption } from "../options.js";
 import type { PackedGroup } from "../packer.js";
 import { Packer } from "../packer.js";
 import { nodeHost } from "./host.js";
-import { type OutputFile, writeDirectoryAtomically } from "./output-directory.js";
+import { type OutputFile, refuseExistingDirectory, writeDirectoryAtomically } from "./output-directory.js";
 
 export interface PackOptions {
   /** The checkpoint's own precision, f32, or the blocks in 8 bits. */
@@ -68,7 +68,7 @@ export async function pack(
   output: string,
   options: PackOptions = {},
 ): Promise<PackResult> {
-  const { dtype = "auto", shardSize, force, signal, onProgress } = options;
+  const { dtype = "auto", shardSize, force = false, signal, onProgress } = options;
   const host = nodeHost();
   const source = await host.openModel(model, signal);
   let packer: Packer | undefined;
@@ -86,14 +86,16 @@ export async function pack(
       done += bytes;
       onProgress?.(done, total);
     };
-    // Of the files as they are: what a hub lists of them. Begun before anything is written, so that a source that cannot be read costs nothing.
+    const small = [...(await companions(source, signal)), ...(shards.length > 1 ? [indexFile(shards)] : [])];
+    await refuseExistingDirectory(
+      output,
+      force,
+      [...small, ...shards].map((file) => file.name),
+    );
+    // Of the files as they are: what a hub lists of them.
     const digests = await digestFiles(opened, onBytes, signal);
     const packing: Packing = { dtype: packer.dtype, names, source: digests };
-    const files = [
-      ...(await companions(source, signal)),
-      ...shards.map((shard) => shardFile(packer!, shard, packing, onBytes, signal)),
-      ...(shards.length > 1 ? [indexFile(shards)] : []),
-    ];
+    const files = [...small, ...shards.map((shard) => shardFile(packer!, shard, packing, onBytes, signal))];
     const expectedBytes = shards.reduce((bytes, shard) => bytes + shardBytes(shard, packing), 0);
     const written = await writeDirectoryAtomically(output, files, { force, signal, expectedBytes });
     return { dtype: packer.dtype, files: written };

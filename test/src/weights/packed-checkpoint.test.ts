@@ -142,6 +142,16 @@ test("a tensor that is not as it is described is E_FORMAT", async () => {
   await refused(redescribed("norm.bias", /vector8/, "tiles"), "E_UNSUPPORTED", /found "tiles"/);
 });
 
+test("a gap in the token table is E_FORMAT", async () => {
+  const gap = bind((tensors, metadata) => {
+    const table = tensors.at(-1)!;
+    tensors.push({ ...table, name: "embed_tokens.weight.rows.2" });
+    metadata["embed_tokens.weight.rows.2"] = metadata[table.name]!;
+    return undefined;
+  });
+  await refused(gap, "E_FORMAT", /expected "embed_tokens\.weight\.rows\.1" before "embed_tokens\.weight\.rows\.2"/);
+});
+
 test("rows of different widths or dtypes are E_FORMAT", async () => {
   const strange = bind((tensors, metadata) => {
     tensors.push({ name: "embed_tokens.weight.rows.1", dtype: "BF16", shape: [1, 8], data: new Uint8Array(16) });

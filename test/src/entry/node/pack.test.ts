@@ -161,7 +161,7 @@ test("a stranger's reader finds the numbers of the original", () =>
     }
   }));
 
-test("verify finds one flipped bit, by file and tensor; without it the file loads", () =>
+test("F12 verify finds one flipped bit, by file and tensor; without it the file loads", () =>
   inScratch(async (folder) => {
     const packed = join(folder, "packed");
     await pack(DEMO, packed, { dtype: "int8" });
