@@ -2,9 +2,11 @@
  * dst[r] = round(src[r] / scale[r]) as levels less their zero point, scale[r] = (highest - lowest of the row and zero) / 255: dynamic, per token,
  * asymmetric 8-bit quantisation, rows [rowBegin, rowEnd).
  *
- *   dst    i16 [rows, width] in blocks of LEVEL_BLOCK columns, 1024 bytes a row of a block; up to three elements beyond the width are written
+ *   dst    form 0: i16 [rows, width], less their zero point, in blocks of LEVEL_BLOCK columns; forms 1 and 2: u8 from 0 on, i8 from -128 on, in blocks of BYTE_BLOCK
+ *          columns; 1024 bytes a row of a block; up to three elements beyond the width are written
  *   src    f32 [rows, width] in column blocks of `rows` rows (`tiles/column-block.ts`)
  *   scale  f32 [rows]
+ *   zero   i32 [rows], what forms 1 and 2 keep zero as: dst[r] - zero[r] is what form 0 has; form 0 writes none
  *   width  at least 1
  *
  * Zero is a level (the zero point is round(-lowest / scale)), so there are 256 levels from -zero point to 255 - zero point, rounded to nearest, ties to
@@ -13,14 +15,20 @@
  */
 import { LEAST_RANGE } from "../simd/level";
 import { largestLane, loadPartial } from "../simd/partial";
-import { COLUMN_BLOCK, elementAt, LEVEL_BLOCK } from "../tiles/column-block";
+import { BYTE_BLOCK, COLUMN_BLOCK, elementAt, LEVEL_BLOCK } from "../tiles/column-block";
 
 const LEVELS: f32 = 255;
+
+/** Codes of the ABI. */
+const WIDE: i32 = 0;
+const SIGNED: i32 = 2;
 
 export function quantise(
   dst: usize,
   src: usize,
   scale: usize,
+  zero: usize,
+  form: i32,
   rows: usize,
   width: usize,
   rowBegin: usize,
@@ -55,8 +63,15 @@ export function quantise(
     const some = range > LEAST_RANGE;
     const steps: f32 = some ? LEVELS / range : 0;
     store<f32>(scale + (row << 2), some ? range / LEVELS : 0);
-    const zero = nearest<f32>(-low * steps);
-    levels(dst + ((row * LEVEL_BLOCK) << 1), source, step, width, steps, -zero, LEVELS - zero);
+    const point = nearest<f32>(-low * steps);
+    const target = dst + ((row * LEVEL_BLOCK) << 1);
+    if (form === WIDE) {
+      levels(target, source, step, width, steps, -point, LEVELS - point);
+    } else {
+      const kept = (point as i32) - (form === SIGNED ? 128 : 0);
+      store<i32>(zero + (row << 2), kept);
+      bytes(target, source, step, width, steps, kept, form === SIGNED);
+    }
   }
 }
 
@@ -81,6 +96,30 @@ function levels(dst: usize, src: usize, step: usize, width: usize, steps: f32, l
       v128.store64_lane(target + (i << 1), level, 0);
     }
   }
+}
+
+/** The same as bytes, with their zero point: saturation to what a byte holds is where the levels end. */
+function bytes(dst: usize, src: usize, step: usize, width: usize, steps: f32, zero: i32, signed: bool): void {
+  const scales = f32x4.splat(steps);
+  const zeros = i32x4.splat(zero);
+  for (let begin: usize = 0; begin < width; begin += COLUMN_BLOCK, src += step) {
+    const count = min<usize>(COLUMN_BLOCK, width - begin);
+    const target = dst + (begin / BYTE_BLOCK) * step + (begin % BYTE_BLOCK);
+    let i: usize = 0;
+    for (; i + 8 <= count; i += 8) {
+      const low = i32x4.add(nearestIntegers(f32x4.mul(v128.load(src + (i << 2)), scales)), zeros);
+      const high = i32x4.add(nearestIntegers(f32x4.mul(v128.load(src + (i << 2), 16), scales)), zeros);
+      v128.store64_lane(target + i, narrowBytes(i16x8.narrow_i32x4_s(low, high), signed), 0);
+    }
+    for (; i < count; i += 4) {
+      const four = i32x4.add(nearestIntegers(f32x4.mul(loadPartial(src + (i << 2), count - i), scales)), zeros);
+      v128.store32_lane(target + i, narrowBytes(i16x8.narrow_i32x4_s(four, four), signed), 0);
+    }
+  }
+}
+
+function narrowBytes(levels: v128, signed: bool): v128 {
+  return signed ? i8x16.narrow_i16x8_s(levels, levels) : i8x16.narrow_i16x8_u(levels, levels);
 }
 
 /** To nearest, ties to even, of |x| below 2^22: beside 1.5 * 2^23 the step of f32 is 1, and its last bits are the integer. */

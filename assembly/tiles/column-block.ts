@@ -17,6 +17,9 @@ export const COLUMN_BLOCK: usize = K_BLOCK;
  */
 export const LEVEL_BLOCK: usize = 2 * COLUMN_BLOCK;
 
+/** The same of levels that are kept as bytes. */
+export const BYTE_BLOCK: usize = 4 * COLUMN_BLOCK;
+
 /** Bytes from row to row in a column block. */
 export const ROW_BYTES: usize = COLUMN_BLOCK * 4;
 

@@ -9,6 +9,17 @@
  */
 import { PANEL_BYTES } from "./product";
 
+/** sums[r, n] -= zero[r] * weightSum[n], i32 all of them: what zero points added, taken away again. */
+export function removeZeros(sums: usize, end: usize, zero: usize, weightSum: usize): void {
+  const low = v128.load(weightSum);
+  const high = v128.load(weightSum, 16);
+  for (; sums < end; sums += PANEL_BYTES, zero += 4) {
+    const x = v128.load32_splat(zero);
+    v128.store(sums, i32x4.sub(v128.load(sums), i32x4.mul(x, low)));
+    v128.store(sums, i32x4.sub(v128.load(sums, 16), i32x4.mul(x, high)), 16);
+  }
+}
+
 export function scaleSums(sums: usize, end: usize, scale: usize, weightScale: usize): void {
   const low = v128.load(weightScale);
   const high = v128.load(weightScale, 16);

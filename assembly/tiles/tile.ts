@@ -1,10 +1,11 @@
 /**
  * The register tiles of every product: sums[p, r, n] = or += sum over k of a[r, k] * panel[p, k, n], for up to `Rows` rows and one or two
- * panels of 8 columns. `T` says what is summed: f32, or i32 of 8-bit operands, where a k stands for two and there is an even number of them.
+ * panels of 8 columns. `T` says what is summed: f32; i32 of 8-bit operands kept as i16, where a k stands for two and there is an even number of them; u32 of such kept
+ * as bytes, where a k stands for four.
  *
  *   sums    T [panels, rows of the call, 8]    written when `first`, else added to; `sumsStep` bytes from panel to panel
- *   a       f32 [rows, k], or i16 [rows, k, 2]               `aStride` bytes from row to row
- *   panel   f32 [panels, k, 8], or i16 [panels, k, 8, 2]     `panelStep` bytes from panel to panel
+ *   a       f32 [rows, k], i16 [rows, k, 2] or i8 [rows, k, 4]                     `aStride` bytes from row to row
+ *   panel   f32 [panels, k, 8], i16 [panels, k, 8, 2] or i8 [panels, k, 8, 4]      `panelStep` bytes from panel to panel
  *   rows    1 .. Rows; k >= 1
  *
  * Each f32 output is one chain of multiply-adds from zero, k ascending, then at most one addition to `sums`: its value depends neither on its place in a
@@ -19,6 +20,7 @@
  * V8's revectorizer needs to turn neighbours into 256 bits is in the order: the two halves of a panel row are loaded, multiplied and stored one
  * after the other, and nothing is stored before the last load.
  */
+import { dot8 } from "../simd/dot8";
 import { multiplyAdd } from "../simd/fma";
 
 /** A number as a type: the number of parameters of a function type is a constant to AssemblyScript. */
@@ -140,7 +142,7 @@ export function tile<T, Rows extends Count, Panels extends Count>(
         farHigh5 = addProduct<T>(x, farHigh, farHigh5);
       }
     }
-    if ((isFloat<T>() || lengthof<Rows>() < 6) && k === 1) break;
+    if ((isFloat<T>() || !isSigned<T>() || lengthof<Rows>() < 6) && k === 1) break;
 
     low = v128.load(panel, 32);
     high = v128.load(panel, 48);
@@ -322,8 +324,9 @@ export function tile<T, Rows extends Count, Panels extends Count>(
   }
 }
 
-/** sum + x · w, lane by lane, or of pairs of i16 lanes. */
+/** sum + x · w, lane by lane, or of pairs of i16 lanes, or of fours of 8-bit lanes. */
 function addProduct<T>(x: v128, w: v128, sum: v128): v128 {
   if (isFloat<T>()) return multiplyAdd(x, w, sum);
+  if (!isSigned<T>()) return dot8(w, x, sum);
   return i32x4.add(i32x4.dot_i16x8_s(x, w), sum);
 }

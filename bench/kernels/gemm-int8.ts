@@ -1,10 +1,12 @@
-import type { TileName } from "#dist/wasm/abi.js";
+import type { LevelForm, TileName } from "#dist/wasm/abi.js";
 import {
+  BYTE_BLOCK,
   blockElements,
   EPILOGUE,
   INT8_WIDENED_BYTES,
   int8PanelBytes,
   LEVEL_BLOCK,
+  LEVELS,
   levelElements,
   NULL,
   PANEL,
@@ -27,43 +29,49 @@ function levelIndex(r: number, i: number): number {
 const BOUND = 4 * 2 ** -24;
 
 /** One product in 8 bits as the model calls it, its rows being quantised already; its answer checked: throws when an element is off. */
-export function gemmInt8Case(variant: Variant, shape: (typeof SHAPES)[number], tile: TileName): GemmCase {
+export function gemmInt8Case(
+  variant: Variant,
+  shape: (typeof SHAPES)[number],
+  tile: TileName,
+  form: LevelForm,
+): GemmCase {
   const { kernels, memory, take, fill } = bed(variant);
   const { columns, k } = shape;
   const a = take(blockElements(ROWS, k) * 4);
   const levels = take(levelElements(ROWS, k) * 2);
+  const bytes = take(levelElements(ROWS, k) * 2);
   const scales = take(ROWS * 4);
+  const zeros = take(ROWS * 4);
   const weights = take(columns * k * 4);
   const panels = take(int8PanelBytes(columns, k));
   const weightScales = take(columns * 4);
+  const weightSums = take(columns * 4);
   const out = take(blockElements(ROWS, columns) * 4);
   const partial = take(partialBytes(ROWS, TASK_PANELS));
   const scratch = take(Math.max(INT8_WIDENED_BYTES, k * 4));
   fill(a, ROWS * k, 1);
   fill(weights, columns * k, 2);
-  kernels.quantise(levels, a, scales, ROWS, k, 0, ROWS);
+  // The answer is checked by the levels without zero points, whatever the product is made of.
+  kernels.quantise(levels, a, scales, zeros, LEVELS.wide, ROWS, k, 0, ROWS);
+  kernels.quantise(bytes, a, scales, zeros, form, ROWS, k, 0, ROWS);
   kernels.packInt8(panels, weightScales, weights, scratch, k, STORAGE.f32, 0, 0, columns);
+  kernels.sumInt8(weightSums, panels, k, 0, columns / PANEL);
   const count = columns / PANEL;
   let panel = 0;
+  const multiply = (end: number): void => {
+    const range = [ROWS, k, 0, ROWS] as const;
+    const tail = [panel, end, TILE[tile]] as const;
+    if (form === LEVELS.wide) {
+      for (let i = 0; i < k; i += LEVEL_BLOCK)
+        kernels.multiplyInt8(partial, levels, panels, scratch, scales, weightScales, ...range, i, ...tail);
+    } else {
+      for (let i = 0; i < k; i += BYTE_BLOCK)
+        kernels.multiplyDot8(partial, bytes, panels, scales, zeros, weightScales, weightSums, ...range, i, ...tail);
+    }
+  };
   const run = (): void => {
     const end = panel + TASK_PANELS;
-    for (let i = 0; i < k; i += LEVEL_BLOCK)
-      kernels.multiplyInt8(
-        partial,
-        levels,
-        panels,
-        scratch,
-        scales,
-        weightScales,
-        ROWS,
-        k,
-        0,
-        ROWS,
-        i,
-        panel,
-        end,
-        TILE[tile],
-      );
+    multiply(end);
     kernels.finish(out, partial, NULL, NULL, ROWS, columns, 0, 0, EPILOGUE.none, 0, ROWS, panel, end);
     panel = end % count;
   };
@@ -86,7 +94,7 @@ export function gemmInt8Case(variant: Variant, shape: (typeof SHAPES)[number], t
       throw new Error(`gemm int8 ${shape.name} [${r},${n}]: ${got}, expected ${expected}`);
   }
   return {
-    name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} int8 ${tile}`,
+    name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} int8 ${tile}${form === LEVELS.wide ? "" : " dot8"}`,
     flop: 2 * ROWS * TASK_PANELS * PANEL * k,
     run,
   };

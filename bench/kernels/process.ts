@@ -6,8 +6,9 @@
  */
 import benny from "benny";
 import { nodeHost } from "#dist/entry/node/host.js";
+import { tilesOf } from "#dist/entry/variant.js";
 import { probeVariant } from "#dist/wasm/probe.js";
-import { chooseTile, TILES } from "#dist/wasm/tiles.js";
+import { chooseInt8Tile, chooseTile, TILES } from "#dist/wasm/tiles.js";
 import type { Variant } from "#dist/wasm/variants.js";
 import { input, send } from "../child.js";
 import type { KernelResult, Setting } from "../report/results.js";
@@ -53,7 +54,8 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
     continue;
   }
   const { tile } = chooseTile(report.module, false, "4x8", () => performance.now());
-  const { tile: tileInt8 } = chooseTile(report.module, false, "6x8", () => performance.now(), "int8");
+  const untimed = tilesOf(variant, report.dot8);
+  const { tile: tileInt8, levels } = chooseInt8Tile(report.module, false, untimed, () => performance.now());
   const peaks = [
     ...(await peakCases(variant)).map((peak) => peakOf(peak, "f32")),
     ...(await int8PeakCases(variant)).map((peak) => peakOf(peak, "int8")),
@@ -66,7 +68,7 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
         about: { kernel: "gemm", shape: shape.name, storage, tile },
       });
     cases.push({
-      case: gemmInt8Case(variant, shape, tileInt8),
+      case: gemmInt8Case(variant, shape, tileInt8, levels),
       about: { kernel: "gemm", shape: shape.name, storage: "int8", tile: tileInt8 },
     });
   }
@@ -79,7 +81,7 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
       });
     if (other !== tileInt8)
       cases.push({
-        case: gemmInt8Case(variant, SHAPES[1], other),
+        case: gemmInt8Case(variant, SHAPES[1], other, levels),
         about: { kernel: "gemm", shape: SHAPES[1].name, storage: "int8", tile: other },
       });
     cases.push({

@@ -1,7 +1,13 @@
 import type { Weights } from "#dist/model/plan.js";
 
 /** Which argument of a kernel is the address of a layer's weights, or of its bias: by that a call is known to work for the layer. */
-const LAYER_ARGUMENT: Readonly<Record<string, number>> = { multiply: 2, multiplyInt8: 2, finish: 2, finishHeads: 4 };
+const LAYER_ARGUMENT: Readonly<Record<string, number>> = {
+  multiply: 2,
+  multiplyInt8: 2,
+  multiplyDot8: 2,
+  finish: 2,
+  finishHeads: 4,
+};
 
 /** What a call of a kernel counts as: the layer that it works for, or its own name. */
 export function phaseNames(weights: Weights): (kernel: string, args: readonly number[]) => string {

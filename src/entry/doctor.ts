@@ -1,7 +1,7 @@
 import type { VariantReport } from "../wasm/probe.js";
 import { defaultFamily } from "../wasm/probe.js";
-import type { ProductKind, TileChoice } from "../wasm/tiles.js";
-import { chooseTile } from "../wasm/tiles.js";
+import type { TileChoice } from "../wasm/tiles.js";
+import { chooseInt8Tile, chooseTile } from "../wasm/tiles.js";
 import type { Variant } from "../wasm/variants.js";
 import { isThreaded, VARIANTS, variantOf } from "../wasm/variants.js";
 import { takeEngineFlags } from "./engine-flags.js";
@@ -56,11 +56,12 @@ export async function examine(host: Host, engineFlags: "auto" | "none" = "none")
   };
 }
 
-function timeTiles({ name, module }: VariantReport): TimedTiles[] {
+function timeTiles({ name, module, dot8 }: VariantReport): TimedTiles[] {
   if (!module) return [];
-  const choose = (kind: ProductKind): TileChoice =>
-    chooseTile(module, isThreaded(name), tilesOf(name)[kind], () => performance.now(), kind);
-  return [{ name, float: choose("float"), int8: choose("int8") }];
+  const untimed = tilesOf(name, dot8);
+  const now = (): number => performance.now();
+  const float = chooseTile(module, isThreaded(name), untimed.float, now);
+  return [{ name, float, int8: chooseInt8Tile(module, isThreaded(name), untimed, now) }];
 }
 
 function shown({ tile, gflops }: TileChoice): TimedTile {

@@ -7,6 +7,7 @@ import { Pool } from "../threads/pool.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import { Ring } from "../threads/ring.js";
 import type { Pointer } from "../wasm/abi.js";
+import { LEVELS } from "../wasm/abi.js";
 import { createMemory, ensureMemory } from "../wasm/memory.js";
 import type { ProductKind, Tiles } from "../wasm/tiles.js";
 import type {
@@ -190,6 +191,11 @@ export class Engine {
   /** Nothing will be packed any more, for now: frees what packing keeps. */
   endPacking(): void {
     this.#rooms = [];
+  }
+
+  /** To be called when weights of 8 bits are loaded: sums their columns where the way they are multiplied needs that. */
+  async sumInt8Columns(signal?: AbortSignal): Promise<void> {
+    if (this.#tiles.levels !== LEVELS.wide) await this.#run("sumInt8Columns", undefined, undefined, [], signal);
   }
 
   /** Puts `bytes` bytes of the workers' memory at `at`, which are zero afterwards, at the beginning of `room`: given away, and given back. */

@@ -15,5 +15,5 @@ export async function startPictureWorker(host: Host, config: JanusConfig): Promi
   const module = await WebAssembly.compile(await host.binary("simd"));
   const plan = planPictures(config.imageSize);
   const { startWorker } = host;
-  return Engine.start({ module, threads: 1, config, plan, tiles: tilesOf("simd"), startWorker });
+  return Engine.start({ module, threads: 1, config, plan, tiles: tilesOf("simd", "absent"), startWorker });
 }

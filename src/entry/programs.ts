@@ -8,9 +8,10 @@ import type { ModelPlan } from "../model/plan.js";
 import type { ImageForm } from "../model/vision.js";
 import { encodeImage } from "../model/vision.js";
 import { fromBlocks, toBlocks } from "../ops/column-blocks.js";
-import type { OpContext } from "../ops/context.js";
+import type { OpContext, ProductContext } from "../ops/context.js";
 import { offset } from "../ops/context.js";
 import { gather } from "../ops/gather.js";
+import { sumColumns } from "../ops/linear.js";
 import type { StoredPiece, Supply } from "../ops/pack.js";
 import { countNonFinite, packPieces } from "../ops/pack.js";
 import { scatter } from "../ops/scatter.js";
@@ -18,12 +19,12 @@ import { CONTROL_BYTES } from "../threads/control.js";
 import { Ring } from "../threads/ring.js";
 import type { Program, Reply } from "../threads/serve.js";
 import { Team } from "../threads/team.js";
-import type { Pointer, Storage, Tile } from "../wasm/abi.js";
+import type { Pointer, Storage } from "../wasm/abi.js";
 import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
 import type { ProductKind, Tiles } from "../wasm/tiles.js";
-import { chooseTile } from "../wasm/tiles.js";
+import { chooseInt8Tile, chooseTile } from "../wasm/tiles.js";
 import type { StagingPlan } from "./staging.js";
 import { ROOMS } from "./staging.js";
 
@@ -76,13 +77,27 @@ export interface TimeTilesOutput {
 /** The leader times the tiles while the others rest; the code that it warms up is theirs, too. */
 const timeTiles: Program<ModelContext> = (x, { fallback, kinds }: TimeTilesInput): Reply | undefined => {
   if (!x.team.leads) return undefined;
+  const now = (): number => performance.now();
+  const shared = x.team.count > 1;
   const output = { tiles: { ...fallback }, notes: [] as string[] };
-  for (const kind of kinds) {
-    const { tile, notes } = chooseTile(x.module, x.team.count > 1, fallback[kind], () => performance.now(), kind);
-    output.tiles[kind] = tile;
+  if (kinds.includes("float")) {
+    const { tile, notes } = chooseTile(x.module, shared, fallback.float, now);
+    output.tiles = { ...output.tiles, float: tile };
+    output.notes.push(...notes);
+  }
+  if (kinds.includes("int8")) {
+    const { tile, levels, notes } = chooseInt8Tile(x.module, shared, fallback, now);
+    output.tiles = { ...output.tiles, int8: tile, levels };
     output.notes.push(...notes);
   }
   return { output: output satisfies TimeTilesOutput };
+};
+
+/** What levels kept as bytes need of the weights, once these are there. */
+const sumInt8Columns: Program<ModelContext> = (x): undefined => {
+  for (const { qkv, proj, fc1, fc2 } of x.plan.weights.blocks) {
+    for (const layer of [qkv, proj, fc1, fc2]) if ("scales" in layer) sumColumns(x, layer);
+  }
 };
 
 /** A piece, and where its bytes are. */
@@ -199,7 +214,7 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array 
   const tap = (stage: string, at: Pointer): number =>
     stages.push([stage, fromBlocks(x.memory, { at, rows: tokens }, width)]);
   encodeImage(
-    { ...x, ...tileCodes(input.tiles), levels: a.quantised },
+    { ...x, ...productsBy(input.tiles, a.quantised) },
     x.config,
     x.plan.weights,
     a,
@@ -217,7 +232,7 @@ const project: Program<ModelContext> = (x, input: { readonly tiles: Tiles }, own
   const { tokens: rows, width, dim } = x.config;
   if (x.team.leads) toBlocks(x.memory, { at: a.normed, rows }, own, width);
   x.team.barrier();
-  const context = { ...x, ...tileCodes(input.tiles), levels: a.quantised };
+  const context = { ...x, ...productsBy(input.tiles, a.quantised) };
   const embeds = projectImage(context, x.config, x.plan.weights, a);
   if (!x.team.leads) return undefined;
   const output = fromBlocks(x.memory, { at: embeds, rows }, dim);
@@ -288,8 +303,12 @@ const fuse: Program<ModelContext> = (x, input: ScatterInput, own: ScatterOwn): R
   return answer(x, text, input.rows * dim);
 };
 
-function tileCodes({ float, int8 }: Tiles): { readonly tile: Tile; readonly int8Tile: Tile } {
-  return { tile: TILE[float], int8Tile: TILE[int8] };
+/** What a context of products has of these tiles. */
+function productsBy(
+  { float, int8, levels }: Tiles,
+  quantised: ModelPlan["activations"]["quantised"],
+): Pick<ProductContext, "tile" | "int8Tile" | "levels"> {
+  return { tile: TILE[float], int8Tile: TILE[int8], levels: { ...quantised, form: levels } };
 }
 
 /** The leader's copy of a result, handed over to the caller. */
@@ -300,4 +319,15 @@ function answer(x: OpContext, at: Pointer, count: number): Reply | undefined {
 }
 
 /** Every program a worker knows, by the name the caller uses. */
-export const PROGRAMS = { timeTiles, pack, takeOut, square, preprocess, encode, project, embedTokens, fuse } as const;
+export const PROGRAMS = {
+  sumInt8Columns,
+  timeTiles,
+  pack,
+  takeOut,
+  square,
+  preprocess,
+  encode,
+  project,
+  embedTokens,
+  fuse,
+} as const;

@@ -58,6 +58,7 @@ export async function measureSensitivity(
       if (!tiles) await engine.timeTiles(["float", "int8"], signal);
       tiles = engine.tiles;
       await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {}, signal);
+      await engine.sumInt8Columns(signal);
       const embeds: Float32Array[] = [];
       for (const pixels of pictures) {
         const { features } = await engine.encode(pixels, false, signal);

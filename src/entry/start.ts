@@ -93,6 +93,7 @@ export async function startModel(
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
     await loadWeights(engine, opened.checkpoint, opened.bound, plan.placements, onBytes, signal);
     engine.endPacking();
+    if (dtype === "int8") await engine.sumInt8Columns(signal);
     onProgress?.({ status: "done", file: source.label });
     const runtime: Runtime = {
       variant: chosen.variant,

@@ -1,4 +1,6 @@
 import { JanusError } from "../errors.js";
+import type { LevelForm } from "../wasm/abi.js";
+import { LEVELS } from "../wasm/abi.js";
 import type { Dot8, VariantReport } from "../wasm/probe.js";
 import { defaultFamily, probeVariant } from "../wasm/probe.js";
 import type { Tiles } from "../wasm/tiles.js";
@@ -21,8 +23,13 @@ export interface ChosenVariant {
  * The tiles to take untimed (assembly/tiles/family.ts). Of floats 12 accumulators where a multiply-add is one instruction, 8 where it needs a temporary; of 8 bits
  * what is fastest on Zen 4 without flags (bench/lab/2026-11-25-int8.md).
  */
-export function tilesOf(variant: Variant): Tiles {
-  return { float: isRelaxed(variant) ? "6x8" : "4x8", int8: "6x8" };
+export function tilesOf(variant: Variant, dot8: Dot8): Tiles {
+  return { float: isRelaxed(variant) ? "6x8" : "4x8", int8: "6x8", levels: levelsFor(dot8) };
+}
+
+/** Bytes where the fused dot is exact, as it takes them; i16 for 16-bit dots elsewhere. */
+function levelsFor(dot8: Dot8): LevelForm {
+  return dot8 === "unsigned" || dot8 === "signed" ? LEVELS[dot8] : LEVELS.wide;
 }
 
 /** Probes one variant of this host. */
@@ -60,5 +67,5 @@ export async function chooseVariant(
     );
   }
   const { module, fma, dot8 } = report;
-  return { variant, module, tiles: tilesOf(variant), fma, dot8, notes };
+  return { variant, module, tiles: tilesOf(variant, dot8), fma, dot8, notes };
 }

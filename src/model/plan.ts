@@ -64,8 +64,8 @@ export interface Activations {
   readonly hidden: Pointer;
   /** f32 [P,D], twice: aligner layers write one and read the other. */
   readonly embeds: readonly [Pointer, Pointer];
-  /** The rows of an 8-bit product: i16 [P, W or M], and the scale of each. */
-  readonly quantised: Levels;
+  /** The rows of an 8-bit product: levels [P, W or M], and the scale and zero point of each. */
+  readonly quantised: Omit<Levels, "form">;
 }
 
 /**
@@ -121,6 +121,7 @@ export function planModel(
     placements.push({ role, kind: "vector", at });
     return at;
   };
+  const columnSums = (columns: number): Pointer => arena.take(roundUp(columns, PANEL) * 4);
   const linear = (role: string, columns: number, k: number): Linear => {
     const { packed, stored, panels: kept } = storage(`${role}.weight`);
     const weight = `${role}.weight`;
@@ -129,11 +130,13 @@ export function planModel(
       if (packed) {
         placements.push({ role: weight, kind: "copy", at: panels });
         const scales = vector(`${role}.scales`, columns);
-        return { panels, scales, bias: vector(`${role}.bias`, columns), columns, k };
+        const bias = vector(`${role}.bias`, columns);
+        return { panels, scales, bias, sums: columnSums(columns), columns, k };
       }
       const scales = arena.take(roundUp(columns, PANEL) * 4);
       placements.push({ role: weight, kind: "int8", at: panels, scales, k });
-      return { panels, scales, bias: vector(`${role}.bias`, columns), columns, k };
+      const bias = vector(`${role}.bias`, columns);
+      return { panels, scales, bias, sums: columnSums(columns), columns, k };
     }
     const panels = arena.take(panelElements(columns, k) * STORAGE_BYTES[kept]);
     const wide = kept !== stored;
@@ -195,9 +198,11 @@ function planActivations(arena: Arena, config: JanusConfig, widest: number): Act
   const matrix = (columns: number): number => blockElements(tokens, columns);
   const stream = arena.take(matrix(width) * 4);
   const normed = arena.take(matrix(width) * 4);
+  const perRow = widest > 0 ? tokens * 4 : 0;
   const quantised = {
     at: arena.take(levelElements(tokens, widest) * 2),
-    scales: arena.take(widest > 0 ? tokens * 4 : 0),
+    scales: arena.take(perRow),
+    zeros: arena.take(perRow),
   };
   const base = arena.end;
   let end: number = base;

@@ -1,5 +1,6 @@
 import type { Pointer } from "../wasm/abi.js";
 import type { Blocks, OpContext } from "./context.js";
+import { quantiseRows } from "./quantise.js";
 
 /** Scale and shift of a layer norm, f32 [width] each, and its epsilon. */
 export interface Norm {
@@ -21,7 +22,7 @@ export function layernorm(x: OpContext, dst: Blocks, src: Blocks, norm: Norm): v
     const begin = task * TASK_ROWS;
     const end = Math.min(begin + TASK_ROWS, src.rows);
     x.kernels.layernorm(dst.at, src.at, norm.weight, norm.bias, src.rows, norm.width, norm.eps, begin, end);
-    if (dst.levels) x.kernels.quantise(dst.levels.at, dst.at, dst.levels.scales, src.rows, norm.width, begin, end);
+    if (dst.levels) quantiseRows(x, dst.levels, dst, norm.width, begin, end);
   });
   x.team.barrier();
 }

@@ -1,9 +1,11 @@
 import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
 import {
+  BYTE_BLOCK,
   EPILOGUE,
   INT8_WIDENED_BYTES,
   K_BLOCK,
   LEVEL_BLOCK,
+  LEVELS,
   NULL,
   PANEL,
   partialBytes,
@@ -12,8 +14,9 @@ import {
   WIDENED_BYTES,
 } from "../wasm/abi.js";
 import type { AttentionInputs, AttentionShape } from "./attention.js";
-import type { Blocks, ProductContext, Rows } from "./context.js";
+import type { Blocks, OpContext, ProductContext, Rows } from "./context.js";
 import { offset } from "./context.js";
+import type { Levels } from "./quantise.js";
 import { quantise } from "./quantise.js";
 
 /** A packed linear layer: y = x Wᵀ + b, W [columns, k] in panels of 8 columns, b f32 padded to whole panels. */
@@ -31,6 +34,8 @@ export interface FloatLinear extends Layer {
 /** W in 8 bits, times the scale of each column, f32 padded to whole panels. */
 export interface Int8Linear extends Layer {
   readonly scales: Pointer;
+  /** i32 padded to whole panels: sums of the columns, once `sumColumns` has made them. */
+  readonly sums: Pointer;
 }
 
 export type Linear = FloatLinear | Int8Linear;
@@ -167,6 +172,7 @@ function floatSums(x: ProductContext, a: Blocks, w: FloatLinear): Work {
 function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
   const levels = a.levels ?? x.levels;
   if (!a.levels) quantise(x, levels, a, w.k);
+  if (levels.form !== LEVELS.wide) return dot8Sums(x, a.rows, levels, w);
   return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
     for (let k = 0; k < w.k; k += LEVEL_BLOCK) {
       x.team.poll();
@@ -188,6 +194,45 @@ function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
       );
     }
   };
+}
+
+/** By the fused 8-bit dot, of levels kept as bytes. */
+function dot8Sums(x: ProductContext, rows: number, levels: Levels, w: Int8Linear): Work {
+  return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
+    for (let k = 0; k < w.k; k += BYTE_BLOCK) {
+      x.team.poll();
+      x.kernels.multiplyDot8(
+        partial,
+        levels.at,
+        w.panels,
+        levels.scales,
+        levels.zeros,
+        w.scales,
+        w.sums,
+        rows,
+        w.k,
+        rowBegin,
+        rowEnd,
+        k,
+        panelBegin,
+        panelEnd,
+        x.int8Tile,
+      );
+    }
+  };
+}
+
+/** Panels of one task: 512 KB of 4096 k. */
+const SUMMED_PANELS = 16;
+
+/** The sums of a layer's columns, which levels kept as bytes need: once, when its weights are there. */
+export function sumColumns(x: OpContext, w: Int8Linear): void {
+  const panels = Math.ceil(w.columns / PANEL);
+  x.team.each(Math.ceil(panels / SUMMED_PANELS), (task) => {
+    const begin = task * SUMMED_PANELS;
+    x.kernels.sumInt8(w.sums, w.panels, w.k, begin, Math.min(begin + SUMMED_PANELS, panels));
+  });
+  x.team.barrier();
 }
 
 /** Rows and panels of a task: as many rows as stay in the cache, cut evenly; then columns and at last rows are cut for the workers. */

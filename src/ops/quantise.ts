@@ -1,10 +1,12 @@
-import type { Pointer } from "../wasm/abi.js";
+import type { LevelForm, Pointer } from "../wasm/abi.js";
 import type { Blocks, OpContext } from "./context.js";
 
-/** A matrix in 8 bits: levels less their zero point, i16 in blocks of LEVEL_BLOCK columns, and the scale of each row, f32. */
+/** A matrix in 8 bits: levels of the given form, and the scale and zero point of each row, f32 and i32. */
 export interface Levels {
   readonly at: Pointer;
   readonly scales: Pointer;
+  readonly zeros: Pointer;
+  readonly form: LevelForm;
 }
 
 /** Rows of one task: 24 KB of a 1024 wide stream. */
@@ -15,7 +17,12 @@ export function quantise(x: OpContext, dst: Levels, src: Blocks, width: number):
   x.team.each(Math.ceil(src.rows / TASK_ROWS), (task) => {
     const begin = task * TASK_ROWS;
     const end = Math.min(begin + TASK_ROWS, src.rows);
-    x.kernels.quantise(dst.at, src.at, dst.scales, src.rows, width, begin, end);
+    quantiseRows(x, dst, src, width, begin, end);
   });
   x.team.barrier();
+}
+
+/** Rows [begin, end) of it, by one worker. */
+export function quantiseRows(x: OpContext, dst: Levels, src: Blocks, width: number, begin: number, end: number): void {
+  x.kernels.quantise(dst.at, src.at, dst.scales, dst.zeros, dst.form, src.rows, width, begin, end);
 }

@@ -40,6 +40,16 @@ export const COLUMN_BLOCK = K_BLOCK;
 /** Levels of 8 bits lie in blocks of this many columns, i16: as many bytes as a column block. 8-bit products are made of as many k at a time. */
 export const LEVEL_BLOCK = 2 * COLUMN_BLOCK;
 
+/** The same of levels that are kept as bytes. */
+export const BYTE_BLOCK = 4 * COLUMN_BLOCK;
+
+/**
+ * What the levels of 8-bit products are kept as: i16 less their zero point, for 16-bit dots, which are exact everywhere; or bytes, unsigned or signed as the engine's fused 8-bit
+ * dot takes them, where that is exact. The integers of a product are the same. Values are part of the ABI.
+ */
+export const LEVELS = { wide: 0, unsigned: 1, signed: 2 } as const;
+export type LevelForm = (typeof LEVELS)[keyof typeof LEVELS];
+
 /** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
 export const ATTENTION_ROWS = 60;
 
@@ -230,13 +240,40 @@ export interface Kernels {
   ): void;
 
   /**
-   * dst i16 [rows,width] in blocks of LEVEL_BLOCK columns, padded to a multiple of 4, and scale f32 [rows] from src f32 [rows,width] in column blocks: 8-bit levels
-   * less their zero point, per row. Rows in range.
+   * The same of levels kept as bytes, BYTE_BLOCK k at a time, by the fused 8-bit dot: zero i32 [rows] of the levels, weightSum i32 padded to whole panels (`sumInt8`).
+   * Nothing where that is not compiled in.
+   */
+  multiplyDot8(
+    partial: Pointer,
+    a: Pointer,
+    panels: Pointer,
+    scale: Pointer,
+    zero: Pointer,
+    weightScale: Pointer,
+    weightSum: Pointer,
+    rows: number,
+    k: number,
+    rowBegin: number,
+    rowEnd: number,
+    kBegin: number,
+    panelBegin: number,
+    panelEnd: number,
+    tile: Tile,
+  ): void;
+
+  /** dst i32 padded to whole panels = the sum of each column of 8-bit panels, for panels in range. */
+  sumInt8(dst: Pointer, panels: Pointer, k: number, panelBegin: number, panelEnd: number): void;
+
+  /**
+   * dst i16 [rows,width] in blocks of LEVEL_BLOCK columns, or bytes in blocks of BYTE_BLOCK, padded to a multiple of 4, and scale f32 [rows] from src f32 [rows,width] in column blocks: 8-bit levels
+   * less their zero point, per row; bytes have it, in zero i32 [rows]. Rows in range.
    */
   quantise(
     dst: Pointer,
     src: Pointer,
     scale: Pointer,
+    zero: Pointer,
+    form: LevelForm,
     rows: number,
     width: number,
     rowBegin: number,

@@ -1,10 +1,12 @@
-import type { Kernels, TileName } from "./abi.js";
+import type { Kernels, LevelForm, TileName } from "./abi.js";
 import {
   ARENA_BASE,
+  BYTE_BLOCK,
   blockElements,
   INT8_WIDENED_BYTES,
   K_BLOCK,
   LEVEL_BLOCK,
+  LEVELS,
   NULL,
   PANEL,
   panelElements,
@@ -25,8 +27,10 @@ export const TILES = Object.keys(TILE) as TileName[];
 /** What is multiplied: floats in f32, or levels and weights of 8 bits. Each has a tile of its own. */
 export type ProductKind = "float" | "int8";
 
-/** The tiles of a model's products. */
-export type Tiles = Readonly<Record<ProductKind, TileName>>;
+/** The tiles of a model's products, and what the levels of those of 8 bits are kept as. */
+export interface Tiles extends Readonly<Record<ProductKind, TileName>> {
+  readonly levels: LevelForm;
+}
 
 /** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s, or twice that of 8-bit products. Rows are a multiple of every tile's; two panels of one k block. */
 const SHAPE = { rows: 120, columns: 2 * PANEL };
@@ -97,11 +101,11 @@ export function chooseTile(
   shared: boolean,
   fallback: TileName,
   now: () => number,
-  kind: ProductKind = "float",
+  kind: ProductKind | "dot8" = "float",
 ): TileChoice {
   const { rows, columns } = SHAPE;
-  // As many bytes of either, and as many operations to a vector: 8-bit products are made of pairs of k.
-  const k = kind === "int8" ? LEVEL_BLOCK : K_BLOCK;
+  // As many bytes of each, and as many operations to a vector: 8-bit products are made of pairs or of fours of k.
+  const k = { float: K_BLOCK, int8: LEVEL_BLOCK, dot8: BYTE_BLOCK }[kind];
   const arena = new Arena(ARENA_BASE);
   const partial = arena.take(partialBytes(rows, columns / PANEL));
   const a = arena.take(blockElements(rows, k) * 4);
@@ -111,13 +115,29 @@ export function chooseTile(
   ensureMemory(memory, arena.end);
   // Pages never written to are one page of zeros to the processor, and reading it under many addresses is a fifth slower (Zen 4).
   f32(memory, partial, (arena.end - partial) / 4).fill(1);
-  const { multiply, multiplyInt8 }: Kernels = instantiateKernels(module, memory);
+  const { multiply, multiplyInt8, multiplyDot8 }: Kernels = instantiateKernels(module, memory);
   const end = columns / PANEL;
-  const sample = (tile: TileName): void =>
-    kind === "int8"
-      ? multiplyInt8(partial, a, panels, scratch, NULL, NULL, rows, k, 0, rows, 0, 0, end, TILE[tile])
-      : multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, TILE[tile]);
-  return judge(raceTiles(sample, now), 2 * rows * columns * k, fallback);
+  const samples: Record<typeof kind, (tile: TileName) => void> = {
+    float: (tile) => multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, TILE[tile]),
+    int8: (tile) => multiplyInt8(partial, a, panels, scratch, NULL, NULL, rows, k, 0, rows, 0, 0, end, TILE[tile]),
+    dot8: (tile) =>
+      multiplyDot8(partial, a, panels, NULL, scratch, NULL, scratch, rows, k, 0, rows, 0, 0, end, TILE[tile]),
+  };
+  return judge(raceTiles(samples[kind], now), 2 * rows * columns * k, fallback);
+}
+
+/** Of 8-bit products: times those of 16-bit dots, and those of the fused dot where it is exact (`fallback.levels`), and takes the fastest of all. */
+export function chooseInt8Tile(
+  module: WebAssembly.Module,
+  shared: boolean,
+  fallback: Tiles,
+  now: () => number,
+): TileChoice & { readonly levels: LevelForm } {
+  const wide = { ...chooseTile(module, shared, fallback.int8, now, "int8"), levels: LEVELS.wide };
+  if (fallback.levels === LEVELS.wide) return wide;
+  const fused = { ...chooseTile(module, shared, fallback.int8, now, "dot8"), levels: fallback.levels };
+  const rate = ({ tile, gflops }: TileChoice): number => gflops[tile] ?? 0;
+  return rate(fused) >= rate(wide) ? fused : wide;
 }
 
 function judge({ best, unfinished, coarse }: TileRace, operations: number, fallback: TileName): TileChoice {

@@ -4,10 +4,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Engine } from "#dist/entry/engine.js";
 import { openModel, planMemory } from "#dist/entry/load.js";
+import { nodeHost } from "#dist/entry/node/host.js";
 import { directorySource, Janus } from "#dist/entry/node/index.js";
 import { startComputeWorker } from "#dist/entry/node/workers.js";
+import { probe } from "#dist/entry/variant.js";
 import { loadWeights } from "#dist/entry/weights.js";
-import type { TileName } from "#dist/wasm/abi.js";
+import type { LevelForm, TileName } from "#dist/wasm/abi.js";
+import { LEVELS } from "#dist/wasm/abi.js";
 import { TILES } from "#dist/wasm/tiles.js";
 import { type VariantFamily, variantOf } from "#dist/wasm/variants.js";
 import { RELAXED_EXPECTED } from "../support/engine.js";
@@ -25,15 +28,17 @@ async function hashed(
   threads: number,
   tile: TileName,
   dtype: "auto" | "int8",
+  levels: LevelForm,
 ): Promise<string> {
   const source = await directorySource(path);
   const model = await openModel(source);
   const plan = planMemory(model, dtype, threads);
   const module = new WebAssembly.Module(variantBytes(variantOf(family, threads > 1)));
   const { config } = model;
-  const tiles = { float: tile, int8: tile };
+  const tiles = { float: tile, int8: tile, levels };
   const engine = await Engine.start({ module, threads, config, plan, tiles, startWorker: startComputeWorker });
   await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {});
+  await engine.sumInt8Columns();
   const { features } = await engine.encode(pixels, false);
   const embeds = await engine.project(features);
   await engine.dispose();
@@ -49,6 +54,9 @@ function hashOf(...arrays: readonly Float32Array[]): string {
 
 for (const variant of RELAXED_EXPECTED ? (["simd", "relaxed"] as const) : (["simd"] as const)) {
   const test = suite(`every tile, ${variant}`);
+  // Bytes for the fused 8-bit dot only where that is exact: the same integers.
+  const { dot8 } = await probe(nodeHost(), variant);
+  const forms = [LEVELS.wide, ...(dot8 === "unsigned" || dot8 === "signed" ? [LEVELS[dot8]] : [])];
   for (const [path, dtype] of MODELS.flatMap((path) => [[path, "auto"] as const, [path, "int8"] as const])) {
     test(`${path.split("/").at(-1)}, ${dtype}`, async () => {
       const model = await Janus.load(path, { variant, threads: 1, dtype });
@@ -59,8 +67,10 @@ for (const variant of RELAXED_EXPECTED ? (["simd", "relaxed"] as const) : (["sim
       const expected = hashOf(features.data, embeds.data);
       for (const tile of TILES) {
         for (const threads of [1, 2]) {
-          const found = await hashed(path, pixels.data, variant, threads, tile, dtype);
-          assert.is(found, expected, `${tile}, ${threads} threads`);
+          for (const levels of dtype === "int8" ? forms : [LEVELS.wide]) {
+            const found = await hashed(path, pixels.data, variant, threads, tile, dtype, levels);
+            assert.is(found, expected, `${tile}, ${threads} threads, levels ${levels}`);
+          }
         }
       }
     });

@@ -21,8 +21,17 @@ export function levelIndex(rows: number, r: number, c: number): number {
   return (Math.floor(c / 512) * rows + r) * 512 + (c % 512);
 }
 
-/** Levels of a row less their zero point, and its scale. */
-export function quantiseRow(row: ArrayLike<number>): { readonly levels: number[]; readonly scale: number } {
+/** Where level (r, c) stands when levels are bytes, in blocks of 1024 columns. */
+export function byteIndex(rows: number, r: number, c: number): number {
+  return (Math.floor(c / 1024) * rows + r) * 1024 + (c % 1024);
+}
+
+/** Levels of a row less their zero point, that, and its scale. */
+export function quantiseRow(row: ArrayLike<number>): {
+  readonly levels: number[];
+  readonly zero: number;
+  readonly scale: number;
+} {
   let low = 0;
   let high = 0;
   for (const x of Array.from(row)) {
@@ -30,11 +39,11 @@ export function quantiseRow(row: ArrayLike<number>): { readonly levels: number[]
     high = Math.max(high, x);
   }
   const range = f(high - low);
-  if (!(range > LEAST)) return { levels: Array.from(row, () => 0), scale: 0 };
+  if (!(range > LEAST)) return { levels: Array.from(row, () => 0), zero: 0, scale: 0 };
   const steps = f(255 / range);
   const zero = nearest(f(-low * steps));
   const level = (x: number): number => Math.min(255 - zero, Math.max(-zero, nearest(f(x * steps))));
-  return { levels: Array.from(row, level), scale: f(range / 255) };
+  return { levels: Array.from(row, level), zero, scale: f(range / 255) };
 }
 
 /** Levels of a weight's row, symmetric, and its scale. */

@@ -10,7 +10,7 @@ import { fromBlocks } from "#dist/ops/column-blocks.js";
 import { type Blocks, offset, type ProductContext } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
 import { layernorm } from "#dist/ops/layernorm.js";
-import { type Linear, type LinearOptions, linear, linearHeads } from "#dist/ops/linear.js";
+import { type Linear, type LinearOptions, linear, linearHeads, sumColumns } from "#dist/ops/linear.js";
 import { normalise } from "#dist/ops/normalise.js";
 import { countNonFinite, packPieces, type StoredPiece } from "#dist/ops/pack.js";
 import { patchify } from "#dist/ops/patchify.js";
@@ -21,7 +21,7 @@ import { scatter } from "#dist/ops/scatter.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import type { Reply } from "#dist/threads/serve.js";
 import { Team } from "#dist/threads/team.js";
-import { ARENA_BASE, NULL, type Pointer, type Storage, TILE, type Tile } from "#dist/wasm/abi.js";
+import { ARENA_BASE, LEVELS, NULL, type Pointer, type Storage, TILE, type Tile } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
 import { Arena } from "#dist/wasm/memory.js";
 
@@ -56,7 +56,7 @@ export function startOps(setup: OpSetup, index: number, count: number): ProductC
     scratch,
     tile: TILE["4x8"],
     int8Tile: TILE["4x8"],
-    levels: { at: NULL, scales: NULL },
+    levels: { at: NULL, scales: NULL, zeros: NULL, form: LEVELS.wide },
   };
 }
 
@@ -183,6 +183,7 @@ export const OPS = {
   resizeVertical,
   scatter,
   square,
+  sumColumns,
 };
 
 export type Op = keyof typeof OPS;

@@ -74,7 +74,7 @@ export function placeActivations(team: Team, config: JanusConfig): Activations {
   const floats = (count: number) => team.take(count * 4);
   const matrix = (columns: number) => floats(blockElements(tokens, columns));
   return {
-    quantised: { at: NULL, scales: NULL },
+    quantised: { at: NULL, scales: NULL, zeros: NULL },
     pixels: floats(3 * imageSize ** 2),
     square: team.take(3 * imageSize ** 2),
     levels: floats(3 * 256),

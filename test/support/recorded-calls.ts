@@ -1,7 +1,7 @@
 import type { ProductContext } from "#dist/ops/context.js";
 import { CONTROL_BYTES } from "#dist/threads/control.js";
 import { Team } from "#dist/threads/team.js";
-import { type Kernels, NULL, type Pointer, TILE } from "#dist/wasm/abi.js";
+import { type Kernels, LEVELS, NULL, type Pointer, TILE } from "#dist/wasm/abi.js";
 
 export interface KernelCall {
   readonly kernel: string;
@@ -25,7 +25,7 @@ export function recordedSteps(index: number, count: number, op: (x: ProductConte
     scratch: 64 as Pointer,
     tile: TILE["4x8"],
     int8Tile: TILE["4x8"],
-    levels: { at: NULL, scales: NULL },
+    levels: { at: NULL, scales: NULL, zeros: NULL, form: LEVELS.wide },
   });
   return steps;
 }
@@ -53,7 +53,7 @@ export function recordedCalls(index: number, count: number, op: (x: ProductConte
     scratch: 64 as Pointer,
     tile: TILE["4x8"],
     int8Tile: TILE["4x8"],
-    levels: { at: NULL, scales: NULL },
+    levels: { at: NULL, scales: NULL, zeros: NULL, form: LEVELS.wide },
   });
   return calls;
 }

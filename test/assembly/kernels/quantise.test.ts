@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { levelElements, roundUp } from "#dist/wasm/abi.js";
+import { LEVELS, levelElements, NULL, roundUp } from "#dist/wasm/abi.js";
 import { blocked } from "../../reference/column-block.js";
-import { levelIndex, quantiseRow } from "../../reference/int8.js";
+import { byteIndex, levelIndex, quantiseRow } from "../../reference/int8.js";
 import { assertSameBits, randomF32 } from "../../support/elements.js";
 import { forEachVariant, type Lab } from "../../support/kernels.js";
 
@@ -15,7 +15,7 @@ function check(lab: Lab, plain: Float32Array, rows: number, width: number, begin
   const src = lab.from(Float32Array, blocked(plain, rows, width));
   const dst = lab.from(Int16Array, new Int16Array(levelElements(rows, width)).fill(UNTOUCHED));
   const scale = lab.from(Float32Array, new Float32Array(rows).fill(-1));
-  lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, rows, width, begin, end);
+  lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, NULL, LEVELS.wide, rows, width, begin, end);
   const levels = new Int16Array(dst.data.length).fill(UNTOUCHED);
   const scales = new Float32Array(rows).fill(-1);
   for (let r = begin; r < end; r++) {
@@ -72,7 +72,7 @@ forEachVariant(test, "within half a step of the row, and a step where the zero p
   const src = lab.from(Float32Array, blocked(plain, rows, width));
   const dst = lab.buffer(Int16Array, levelElements(rows, width));
   const scale = lab.buffer(Float32Array, rows);
-  lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, rows, width, 0, rows);
+  lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, NULL, LEVELS.wide, rows, width, 0, rows);
   for (let r = 0; r < rows; r++) {
     const seen = new Set<number>();
     for (let c = 0; c < width; c++) {
@@ -85,11 +85,47 @@ forEachVariant(test, "within half a step of the row, and a step where the zero p
   }
 });
 
+for (const [name, form, lowest] of [
+  ["unsigned", LEVELS.unsigned, 0],
+  ["signed", LEVELS.signed, -128],
+] as const) {
+  forEachVariant(test, `${name} bytes: the same levels, and the zero point`, (lab) => {
+    for (const width of [1, 3, 4, 7, 8, 13, 256, 261, 1024, 1030]) {
+      for (const shift of [-2, 0, 2]) {
+        lab.reset();
+        const rows = 5;
+        const plain = randomF32(rows * width, width, 1).map((x) => x + shift);
+        const src = lab.from(Float32Array, blocked(plain, rows, width));
+        const bytes = rows * roundUp(width, 1024);
+        const dst = lab.from(Uint8Array, new Uint8Array(bytes).fill(77));
+        const scale = lab.from(Float32Array, new Float32Array(rows).fill(-1));
+        const zero = lab.from(Int32Array, new Int32Array(rows).fill(-999));
+        lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, zero.pointer, form, rows, width, 1, 4);
+        const expected = new Uint8Array(bytes).fill(77);
+        const [scales, zeros] = [new Float32Array(rows).fill(-1), new Int32Array(rows).fill(-999)];
+        for (let r = 1; r < 4; r++) {
+          const row = quantiseRow(plain.subarray(r * width, (r + 1) * width));
+          scales[r] = row.scale;
+          zeros[r] = row.zero + lowest;
+          for (let c = width; c < roundUp(width, 4); c++)
+            expected[byteIndex(rows, r, c)] = dst.data[byteIndex(rows, r, c)]!;
+          row.levels.forEach((level, c) => {
+            expected[byteIndex(rows, r, c)] = level + row.zero + lowest;
+          });
+        }
+        assertSameBits(scale.data, scales, `scales, width ${width}`);
+        assertSameBits(zero.data, zeros, `zeros, width ${width}`);
+        assertSameBits(dst.data, expected, `bytes, width ${width}`);
+      }
+    }
+  });
+}
+
 forEachVariant(test, "reads nothing beyond a ragged row", (lab) => {
   const src = lab.atEnd(Float32Array, randomF32(7, 1));
   const dst = lab.buffer(Int16Array, 256);
   const scale = lab.buffer(Float32Array, 1);
-  lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, 1, 7, 0, 1);
+  lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, NULL, LEVELS.wide, 1, 7, 0, 1);
   assert.equal([...dst.data.slice(0, 7)], quantiseRow(src.data).levels);
 });
 

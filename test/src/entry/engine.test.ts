@@ -30,7 +30,7 @@ async function withEngine(threads: number, work: (engine: Engine) => Promise<voi
     threads,
     config: model.config,
     plan,
-    tiles: tilesOf("simd"),
+    tiles: tilesOf("simd", "absent"),
     startWorker,
   });
   try {
@@ -131,7 +131,14 @@ for (const threads of [1, 2]) {
     if (!module) throw new Error("the plain variants run everywhere");
     const plan = planMemory(model, "auto", threads);
     const { startWorker } = host;
-    const options = { module, threads, config: model.config, plan, tiles: tilesOf("simd"), startWorker } as const;
+    const options = {
+      module,
+      threads,
+      config: model.config,
+      plan,
+      tiles: tilesOf("simd", "absent"),
+      startWorker,
+    } as const;
     for (const aborts of [false, true]) {
       const engine = await Engine.start(options);
       const controller = new AbortController();

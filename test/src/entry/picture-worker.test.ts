@@ -45,7 +45,7 @@ for (const variant of VARIANTS.filter((variant) => RELAXED_EXPECTED || !isRelaxe
         threads,
         config: model.config,
         plan,
-        tiles: tilesOf("simd"),
+        tiles: tilesOf("simd", "absent"),
         startWorker,
       });
       const decoder = createDecoder();

@@ -177,13 +177,13 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.equal(squared.transfer, [square.data.buffer]);
   assertSameBits(call("preprocess", x, square, square.data).output as Float32Array, pixels);
 
-  const plain = call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd") }, pixels);
+  const plain = call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd", "absent") }, pixels);
   const { features, stages } = plain.output as EncodeOutput;
   assert.is(features.length, tokens * width);
   assert.equal([stages.length, plain.transfer], [0, [features.buffer]]);
-  const looked = call("encode", x, { form: "square", taps: false, tiles: tilesOf("simd") }, square.data);
+  const looked = call("encode", x, { form: "square", taps: false, tiles: tilesOf("simd", "absent") }, square.data);
   assertSameBits((looked.output as EncodeOutput).features, features, "looked up from the square");
-  const tapped = call("encode", x, { form: "pixels", taps: true, tiles: tilesOf("simd") }, pixels);
+  const tapped = call("encode", x, { form: "pixels", taps: true, tiles: tilesOf("simd", "absent") }, pixels);
   const output = tapped.output as EncodeOutput;
   assertSameBits(output.features, features);
   assert.equal(
@@ -193,10 +193,10 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.is(tapped.transfer?.length, 5);
   assert.is(new Set(tapped.transfer).size, 5);
 
-  const embeds = call("project", x, { tiles: tilesOf("simd") }, features);
+  const embeds = call("project", x, { tiles: tilesOf("simd", "absent") }, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
-  call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd") }, new Float32Array(pixels.length));
-  const again = call("project", x, { tiles: tilesOf("simd") }, features).output;
+  call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd", "absent") }, new Float32Array(pixels.length));
+  const again = call("project", x, { tiles: tilesOf("simd", "absent") }, features).output;
   assertSameBits(
     again as Float32Array,
     embeds.output as Float32Array,

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeHost } from "#dist/entry/node/host.js";
 import { chooseVariant, probe, tilesOf } from "#dist/entry/variant.js";
+import { LEVELS } from "#dist/wasm/abi.js";
 import { VARIANTS, type Variant } from "#dist/wasm/variants.js";
 import { RELAXED_EXPECTED } from "../../support/engine.js";
 import { refused } from "../../support/refusal.js";
@@ -30,7 +31,7 @@ for (const threads of [1, 2, 64]) {
     assert.instance(chosen.module, WebAssembly.Module);
     assert.equal(
       [chosen.tiles, chosen.fma, chosen.dot8, chosen.notes],
-      [{ float: "4x8", int8: "6x8" }, false, "absent", []],
+      [{ float: "4x8", int8: "6x8", levels: LEVELS.wide }, false, "absent", []],
     );
   });
 
@@ -80,9 +81,11 @@ test("relaxed SIMD is where it is expected", async () => {
 
 test("tiles", () => {
   assert.equal(
-    VARIANTS.map((variant) => tilesOf(variant).float),
+    VARIANTS.map((variant) => tilesOf(variant, "absent").float),
     ["4x8", "4x8", "6x8", "6x8"],
   );
+  const levels = (["absent", "unsigned", "signed", "inexact"] as const).map((dot8) => tilesOf("relaxed", dot8).levels);
+  assert.equal(levels, [LEVELS.wide, LEVELS.unsigned, LEVELS.signed, LEVELS.wide]);
 });
 
 test.run();

@@ -1,5 +1,5 @@
 import { suite } from "uvu";
-import { blockElements } from "#dist/wasm/abi.js";
+import { blockElements, LEVELS, levelElements, type Pointer } from "#dist/wasm/abi.js";
 import { blocked, unblocked } from "../../reference/column-block.js";
 import { assertSameBits, assertWithin, random, U } from "../../support/numbers.js";
 import { closeTeams, onEvery, openTeams, type Team, type Teams } from "../../support/teams.js";
@@ -22,6 +22,29 @@ function prepare(rows: number, width: number): Case {
   const src = random(rows * width, width).map((value) => value + 0.5);
   return { rows, width, src, weight: random(width, 2, 2), bias: random(width, 3) };
 }
+
+test("with levels: those of the rows it writes", async ({ teams }) => {
+  const c = prepare(50, 300);
+  const seen = await onEvery(teams, async (team) => {
+    const src = { at: team.put(blocked(c.src, c.rows, c.width)), rows: c.rows };
+    const norm = { weight: team.put(c.weight), bias: team.put(c.bias), width: c.width, eps: EPS };
+    const elements = blockElements(c.rows, c.width);
+    const dst = { at: team.take(elements * 4), rows: c.rows };
+    const room = () => {
+      const perRow = (): Pointer => team.take(c.rows * 4);
+      const at = team.take(levelElements(c.rows, c.width) * 2);
+      return { at, scales: perRow(), zeros: perRow(), form: LEVELS.wide };
+    };
+    const [fused, apart] = [room(), room()];
+    await team.call("layernorm", { ...dst, levels: fused }, src, norm);
+    await team.call("quantise", apart, dst, c.width);
+    const halves = levelElements(c.rows, c.width) / 2;
+    assertSameBits(team.f32(fused.at, halves), team.f32(apart.at, halves));
+    assertSameBits(team.f32(fused.scales, c.rows), team.f32(apart.scales, c.rows));
+    return unblocked(team.f32(dst.at, elements), c.rows, c.width);
+  });
+  check(c, seen);
+});
 
 async function run(team: Team, c: Case, inPlace: boolean): Promise<Float32Array> {
   const src = { at: team.put(blocked(c.src, c.rows, c.width)), rows: c.rows };

@@ -4,6 +4,7 @@ import {
   blockElements,
   EPILOGUE,
   int8PanelBytes,
+  LEVELS,
   levelElements,
   PANEL,
   roundUp,
@@ -46,9 +47,12 @@ async function check(teams: Teams["teams"], c: Case, tile: Tile): Promise<void> 
     const scales = team.take(roundUp(columns, PANEL) * 4);
     const src = team.put(w.bits);
     await team.call("packInt8", panels, scales, src, team.take(4 * k * 3 + (1 << 21)), k, storage, 0, columns);
-    const levels = { at: team.take(levelElements(rows, k) * 2), scales: team.take(rows * 4) };
+    const [at, perRow] = [team.take(levelElements(rows, k) * 2), () => team.take(rows * 4)];
+    const levels = { at, scales: perRow(), zeros: perRow(), form: LEVELS.wide };
     const out = { at: team.put(blocked(before, rows, columns)), rows };
-    const layer = { panels, scales, bias: team.put(bias), columns, k };
+    const sums = team.take(roundUp(columns, PANEL) * 4);
+    const layer = { panels, scales, bias: team.put(bias), sums, columns, k };
+    await team.call("sumColumns", layer);
     const options =
       after === "residual"
         ? { residual: blockRows(out) }

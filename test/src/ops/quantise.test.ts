@@ -1,5 +1,5 @@
 import { suite } from "uvu";
-import { levelElements } from "#dist/wasm/abi.js";
+import { LEVELS, levelElements } from "#dist/wasm/abi.js";
 import { blocked } from "../../reference/column-block.js";
 import { levelIndex, quantiseRow } from "../../reference/int8.js";
 import { assertSameBits, random } from "../../support/numbers.js";
@@ -20,7 +20,8 @@ test("rows of every number and width, on any number of workers", async ({ teams 
       }
       const actual = await onEvery(teams, async (team) => {
         const elements = levelElements(rows, width);
-        const dst = { at: team.take(elements * 2), scales: team.take(rows * 4) };
+        const zeros = team.take(rows * 4);
+        const dst = { at: team.take(elements * 2), scales: team.take(rows * 4), zeros, form: LEVELS.wide };
         await team.call("quantise", dst, { at: team.put(blocked(src, rows, width)), rows }, width);
         const levels = new Int16Array(team.f32(dst.at, Math.ceil(elements / 2)).slice().buffer);
         const scales = team.f32(dst.scales, rows);

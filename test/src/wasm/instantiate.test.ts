@@ -20,9 +20,10 @@ const EXPORTS: Record<string, number> = {
   gelu: 5,
   layernorm: 9,
   multiply: 13,
+  multiplyDot8: 15,
   multiplyInt8: 14,
   packInt8: 9,
-  quantise: 7,
+  quantise: 9,
   normalise: 6,
   packPanels: 8,
   patchify: 6,
@@ -32,6 +33,7 @@ const EXPORTS: Record<string, number> = {
   resizeHorizontal: 9,
   resizeVertical: 9,
   scatter: 6,
+  sumInt8: 5,
   widen: 5,
 };
 

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TileName } from "#dist/wasm/abi.js";
-import { chooseTile, raceTiles, TILES } from "#dist/wasm/tiles.js";
+import { LEVELS } from "#dist/wasm/abi.js";
+import { chooseInt8Tile, chooseTile, raceTiles, TILES } from "#dist/wasm/tiles.js";
 import { isThreaded } from "#dist/wasm/variants.js";
 import { requiredVariants, variantBytes } from "../../support/kernels.js";
 
@@ -77,6 +78,12 @@ test("every variant of this engine: a tile, its figures and no surprise; the fal
       for (const name of TILES) assert.ok((gflops[name] ?? 0) > 0.1, `${variant} ${kind} ${name}: ${gflops[name]}`);
       assert.is(gflops[tile], Math.max(...Object.values(gflops)), `${variant} ${kind}: the fastest is taken`);
     }
+    const untimed = { float: "6x8", int8: "6x8", levels: LEVELS.wide } as const;
+    const { tile, levels, gflops } = chooseInt8Tile(module, isThreaded(variant), untimed, () => performance.now());
+    assert.equal([levels, gflops[tile]], [LEVELS.wide, Math.max(...Object.values(gflops))], "no fused dot to choose");
+    const fused = { ...untimed, levels: LEVELS.unsigned };
+    const either = chooseInt8Tile(module, isThreaded(variant), fused, () => performance.now());
+    assert.ok(Object.values(LEVELS).includes(either.levels) && (either.gflops[either.tile] ?? 0) > 0.1);
     const blind = chooseTile(module, isThreaded(variant), "6x8", () => 1);
     assert.equal(blind, { tile: "6x8", gflops: {}, notes: ["tile 6x8: the clock is too coarse to time tiles"] });
   }
