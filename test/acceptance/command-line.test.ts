@@ -178,7 +178,6 @@ test("--dtype: the checkpoint's own, fp32, int8; what is not there yet is E_UNSU
   assert.is((await json(run("fp32"))).runtime.dtype, "fp32");
   assert.is((await json(run("int8"))).runtime.dtype, "int8");
   await refused(2, /Allowed choices are auto, fp32, int8/, run("bf16"));
-  await refused(4, /E_UNSUPPORTED: pack/, ["pack", "--model", DEMO, "--output", output(), "--shard-size", "1000"]);
   await refused(4, /E_UNSUPPORTED: .*URLs/, ["inspect", "--model", "https://example.com/janus"]);
   await refused(4, /E_UNSUPPORTED: .*hub ids/, ["inspect", "--model", "deepseek-ai/Janus-Pro-1B"]);
 });
@@ -235,7 +234,7 @@ test("inspect --json and doctor --json: the promised keys", async () => {
   assert.is(found.layout, "original");
   assert.is(found.dtype, "bf16");
   assert.equal(Object.keys(found.tensors), ["used", "skipped"]);
-  assert.equal(Object.keys(found.bytes), ["weights", "activations"]);
+  assert.equal(Object.keys(found.bytes), ["weights", "activations", "parts"]);
   for (const tensor of [...found.tensors.used, ...found.tensors.skipped]) {
     assert.equal(Object.keys(tensor), ["name", "dtype", "shape", "bytes"]);
   }
