@@ -37,7 +37,7 @@ interface Options {
 
 const program = new Command("npm run bench --")
   .description("verifies and times kernels and the full-size model, and writes bench/results/local/<date>-<cpu>.json")
-  .option("--quick", "correctness of everything, one sample of each: within two minutes")
+  .option("--quick", "correctness of what is timed, one sample of each: within two minutes")
   .option("--only <parts>", `some of ${PARTS.join(",")}`, list(part))
   .option("--engine <names>", "some of the engines found, as 24,20", list(String))
   .option("--threads <numbers>", "instead of 1,2", list(count))
@@ -64,7 +64,7 @@ async function bench(options: Options): Promise<void> {
   const threadCounts = options.threads ?? (quick ? [2] : [1, 2]);
   const wants = (part: Part): boolean => only?.includes(part) ?? true;
   console.log([machine.cpu, machine.microarchitecture, `${machine.cores} cores`, ...machine.features].join(", "));
-  if (quick) console.log("--quick: everything is verified, one sample is taken: the figures say little");
+  if (quick) console.log("--quick: what is timed is verified, one sample is taken: the figures say little");
   const results: { -readonly [Key in keyof Results]: Results[Key] } = {
     date: new Date().toISOString(),
     quick,

@@ -124,7 +124,7 @@ function phaseTable(results: readonly PhaseResult[]): string {
 /** Loading, starting, and many pictures. */
 function restTable({ load, coldStart, model }: Results): string {
   const loads = load.map((r) => [
-    `loading ${dtypeText(r.dtype)} from the page cache, ${settingText(r)}, ${threadsText(r.threads)}`,
+    `loading ${dtypeText(r.dtype)}${r.dtype === "int8" ? ", packed," : ""} from the page cache, ${settingText(r)}, ${threadsText(r.threads)}`,
     `${milliseconds(r.load.min)}, ${(r.load.min / r.read.min).toFixed(1)} times the plain reading of its bytes into memory (${milliseconds(r.read.min)}; into a small buffer, again and again, ${milliseconds(r.reread.min)}); peak ${megabytes(r.peakBytes)}, ${megabytes(r.weightBytes)} of them weights`,
   ]);
   const starts = coldStart.map((r) => [

@@ -47,8 +47,8 @@ const WORST_OPTIMISED = 0.45;
 const STEADY_ROUNDS = 20;
 const GAIN = 0.95;
 
-/** An engine that tiers up later, unseen or not at all is given this long, ms. */
-const PATIENCE_MS = 30;
+/** An engine that tiers up later, unseen or not at all is given this long, ms: on busy processors optimised code of one tile may come 30 ms after that of another. */
+const PATIENCE_MS = 100;
 
 export interface TileRace {
   /** Milliseconds of the fastest sample of each tile. */

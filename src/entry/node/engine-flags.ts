@@ -24,10 +24,10 @@ export function flagsInForce(): string[] {
   return [...new Set([...given, ...set])];
 }
 
-/** The flags worth a trial here: not those in force. */
+/** The flags worth a trial here: not those in force, and not those that somebody has decided about, on or off, on the command line or in the environment. */
 export function offeredFlags(): EngineFlag[] {
-  const inForce = flagsInForce();
-  return OFFERED.filter((name) => !inForce.includes(name)).map((name) => ({
+  const decided = flagsInForce().map(nameOf);
+  return OFFERED.filter((name) => !decided.includes(name)).map((name) => ({
     name,
     set(on: boolean): void {
       setFlagsFromString(on ? name : name.replace(/^--/, "--no-"));
@@ -35,4 +35,9 @@ export function offeredFlags(): EngineFlag[] {
       else set.delete(name);
     },
   }));
+}
+
+/** V8 takes underscores for dashes, and `--no-` or `--no` before a name. */
+function nameOf(flag: string): string {
+  return flag.replaceAll("_", "-").replace(/^--?no-?/, "--");
 }

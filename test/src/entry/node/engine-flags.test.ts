@@ -31,11 +31,21 @@ test("set and taken back: in force, and no longer offered", () => {
   assert.is(offeredFlags().length, EXPECTED.length);
 });
 
-test("given on the command line: in force, not offered", () => {
+test("given on the command line, however it is spelled, or refused there: not offered", () => {
+  const spellings = [
+    (flag: string) => flag,
+    (flag: string) => `--${flag.slice(2).replaceAll("-", "_")}`,
+    (flag: string) => flag.replace(/^--/, "--no-"),
+    (flag: string) => flag.replace(/^--/, "--no").replaceAll("-wasm-", "_wasm_"),
+  ];
+  for (const spelled of spellings) checkGiven(EXPECTED.map(spelled));
+});
+
+function checkGiven(flags: readonly string[]): void {
   const script = `import { flagsInForce, offeredFlags } from "${new URL(`file://${ROOT}dist/entry/node/engine-flags.js`)}";
     console.log(JSON.stringify([flagsInForce(), offeredFlags().map((flag) => flag.name)]));`;
-  const child = spawnSync(process.execPath, [...EXPECTED, "--input-type=module", "-e", script], { encoding: "utf8" });
-  assert.equal(JSON.parse(child.stdout || child.stderr), [EXPECTED, []]);
-});
+  const child = spawnSync(process.execPath, [...flags, "--input-type=module", "-e", script], { encoding: "utf8" });
+  assert.equal(JSON.parse(child.stdout || child.stderr), [flags, []]);
+}
 
 test.run();
