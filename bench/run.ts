@@ -85,7 +85,7 @@ async function bench(options: Options): Promise<void> {
       ? { minTime: 0.001, minSamples: 3, maxTime: 0.01, everyTile: false }
       : { minTime: 0.005, minSamples: 20, maxTime: 0.5, everyTile: true };
     for (const engine of engines) {
-      for (const flags of flagSets(engine)) {
+      for (const flags of quick && engine !== engines[0] ? [[]] : flagSets(engine)) {
         const timed = await timeKernels(engine, flags, input);
         results.kernels = [...results.kernels, ...timed];
         save();
@@ -104,16 +104,17 @@ async function bench(options: Options): Promise<void> {
   }
 
   if (wants("model") || wants("load") || wants("phases")) {
-    const full = await prepareFullSize(cache, wants("model") && withPeers());
+    const peers = wants("model") && withPeers();
+    const full = await prepareFullSize(cache, peers, peers && !quick);
     for (const engine of engines) {
       for (const threads of threadCounts) {
-        if (wants("model")) {
-          const newest = engine === engines[0];
+        const newest = engine === engines[0];
+        if (wants("model") && (newest || !quick)) {
           const timed = await raceModel(full, engine, threads, {
             samples: quick ? 0 : options.samples,
             eights: newest && !quick && threads === Math.max(...threadCounts) ? 3 : 0,
             quick,
-            peers: newest ? ["onnxruntime-web", "onnxruntime-node"] : quick ? [] : ["onnxruntime-web"],
+            peers: newest ? ["onnxruntime-web", "onnxruntime-node"] : ["onnxruntime-web"],
           });
           results.model = [...results.model, ...timed];
           save();
@@ -128,7 +129,7 @@ async function bench(options: Options): Promise<void> {
             print(loadLines([timed]));
           }
         }
-        if (wants("phases") && !(quick && engine !== engines[0])) {
+        if (wants("phases") && (newest || !quick)) {
           for (const dtype of quick ? (["auto"] as const) : (["auto", "int8"] as const)) {
             for (const engineFlags of engine.flag && !quick ? (["none", "auto"] as const) : (["none"] as const)) {
               const timed = await timePhases(full, engine, dtype, engineFlags, threads, quick ? 0 : 3);

@@ -19,16 +19,18 @@ const OPERATIONS: Readonly<Record<Step, number>> = { "multiply-add": 8, "dot 16"
 /**
  * What this engine can do at most with the variant's multiply-add: accumulators that never leave their registers, in calls of 10 to 30 us. Twelve vectors
  * fill two multiply-add units at 128 bits without spilling; 24 neighbours do so where V8's revectorizer makes 12 of 256 bits of
- * them, and spill elsewhere: the peak is the faster of the two.
+ * them, and spill elsewhere: the peak is the faster of the two. `quick`: the first alone.
  */
-export async function peakCases(variant: Variant): Promise<PeakCase[]> {
-  return Promise.all([12, 24].map((vectors) => peakCase(variant, vectors, "multiply-add")));
+export async function peakCases(variant: Variant, quick: boolean): Promise<PeakCase[]> {
+  return Promise.all((quick ? [12] : [12, 24]).map((vectors) => peakCase(variant, vectors, "multiply-add")));
 }
 
 /** The same of products of 8 bits: by 16-bit dots, exact everywhere, and by the relaxed 8-bit dot, exact or not. A product and its sum take a register more. */
-export async function int8PeakCases(variant: Variant): Promise<PeakCase[]> {
+export async function int8PeakCases(variant: Variant, quick: boolean): Promise<PeakCase[]> {
   const steps: Step[] = isRelaxed(variant) ? ["dot 16", "dot 8"] : ["dot 16"];
-  return Promise.all(steps.flatMap((step) => [8, 12, 20, 24].map((vectors) => peakCase(variant, vectors, step))));
+  return Promise.all(
+    steps.flatMap((step) => (quick ? [12] : [8, 12, 20, 24]).map((vectors) => peakCase(variant, vectors, step))),
+  );
 }
 
 async function peakCase(variant: Variant, vectors: number, step: Step): Promise<PeakCase> {

@@ -57,8 +57,8 @@ for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
   const untimed = tilesOf(variant, report.dot8);
   const { tile: tileInt8, levels } = chooseInt8Tile(report.module, false, untimed, () => performance.now());
   const peaks = [
-    ...(await peakCases(variant)).map((peak) => peakOf(peak, "f32")),
-    ...(await int8PeakCases(variant)).map((peak) => peakOf(peak, "int8")),
+    ...(await peakCases(variant, !options.everyTile)).map((peak) => peakOf(peak, "f32")),
+    ...(await int8PeakCases(variant, !options.everyTile)).map((peak) => peakOf(peak, "int8")),
   ];
   const cases: Named[] = [...peaks];
   for (const shape of SHAPES) {

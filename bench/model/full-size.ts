@@ -30,7 +30,7 @@ export interface FullSize {
 }
 
 /** Makes what is not there yet: about ten seconds. Files are complete or absent, and wrong ones give wrong embeddings, which are looked at. */
-export async function prepareFullSize(cache: string, withGraph: boolean): Promise<FullSize> {
+export async function prepareFullSize(cache: string, withGraph: boolean, withInt8Graph: boolean): Promise<FullSize> {
   await mkdir(cache, { recursive: true });
   const checkpoint = join(cache, "full");
   if (!existsSync(checkpoint)) {
@@ -48,7 +48,7 @@ export async function prepareFullSize(cache: string, withGraph: boolean): Promis
     await writeGraph(checkpoint, graph);
   }
   const graphInt8 = join(cache, "full-int8.onnx");
-  if (withGraph && !existsSync(graphInt8)) {
+  if (withInt8Graph && !existsSync(graphInt8)) {
     console.log(`making the peers' graph of it in int8, ${graphInt8}, 0.32 GB`);
     await writeGraph(checkpoint, graphInt8, true);
   }
@@ -60,7 +60,8 @@ export async function prepareFullSize(cache: string, withGraph: boolean): Promis
   return {
     checkpoint,
     packed,
-    ...(withGraph ? { graph, graphInt8 } : { graph: undefined, graphInt8: undefined }),
+    graph: withGraph ? graph : undefined,
+    graphInt8: withInt8Graph ? graphInt8 : undefined,
     one,
     eight,
   };

@@ -41,21 +41,15 @@ export async function raceModel(
   threads: number,
   options: RaceOptions,
 ): Promise<ModelResult[]> {
-  const entries = [...ownEntries(full, engine, threads, options), ...peerEntries(full, threads, options.peers)];
+  const entries = [...ownEntries(full, engine, threads, options.quick), ...peerEntries(full, threads, options.peers)];
   const groups = options.quick ? entries.map((entry) => [entry]) : [entries];
   const results: ModelResult[] = [];
   for (const group of groups) results.push(...(await raceGroup(group, full, engine, threads, options)));
   return results;
 }
 
-function ownEntries(
-  { checkpoint }: FullSize,
-  engine: NodeEngine,
-  threads: number,
-  { quick, peers }: RaceOptions,
-): Entry[] {
-  const older = peers.length === 0;
-  const flags = engine.flag && !(quick && older) ? (["none", "auto"] as const) : (["none"] as const);
+function ownEntries({ checkpoint }: FullSize, engine: NodeEngine, threads: number, quick: boolean): Entry[] {
+  const flags = engine.flag ? (["none", "auto"] as const) : (["none"] as const);
   return flags.flatMap((engineFlags) => {
     const dtypes = quick
       ? engineFlags === "none"
