@@ -69,7 +69,7 @@ export async function startModel(
     onProgress?.({ status: "initiate", file: source.label });
     const variant = options.variant ?? "auto";
     const opened = await openModel(source, signal);
-    if (options.verify) await opened.checkpoint.verify(undefined, signal);
+    if (options.verify) await opened.checkpoint.verify(signal);
     const { config } = opened;
     const flop = imageFlop(config);
     const threads = asked === "auto" && flop < SHARED_FLOP ? 1 : granted;

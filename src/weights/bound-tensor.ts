@@ -3,7 +3,7 @@ import { type BoundDtype, dtypeBytes } from "./dtype.js";
 import type { PackedLayout } from "./packed.js";
 import { listed } from "./refusals.js";
 import type { WeightSource } from "./source.js";
-import type { FileView } from "./view.js";
+import { allocate, type FileView, readViewRows } from "./view.js";
 
 /** A tensor as the files hold it; `bytes` is what it takes dense. */
 export interface StoredTensor {
@@ -68,8 +68,46 @@ export function refuseUnbound(source: WeightSource, { missing, misshaped, foreig
   );
 }
 
+/** Rows [first, first + count) of a tensor in memory of their own, by whatever fills them. */
+export async function readBoundRows(
+  tensor: BoundTensor,
+  first: number,
+  count: number,
+  fill: (target: Uint8Array<ArrayBuffer>) => Promise<void>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  checkRows(tensor, first, count);
+  const target = allocate(count * storedRowBytes(tensor), tensor.role);
+  await fill(target);
+  return target;
+}
+
+/** Rows [first, first + count) of a tensor whose parts, in order, lie at `views`, into `target`, which must be as long as they are. */
+export async function readPartsInto(
+  source: WeightSource,
+  tensor: BoundTensor,
+  views: Iterable<FileView>,
+  first: number,
+  count: number,
+  target: Uint8Array,
+  signal?: AbortSignal,
+): Promise<void> {
+  checkTarget(tensor, first, count, target);
+  const rowBytes = storedRowBytes(tensor);
+  let begin = 0;
+  for (const view of views) {
+    const end = begin + (view.shape[0] ?? 1);
+    const from = Math.max(first, begin);
+    const to = Math.min(first + count, end);
+    if (from < to) {
+      const piece = target.subarray((from - first) * rowBytes, (to - first) * rowBytes);
+      await readViewRows(source, view, from - begin, to - from, piece, signal);
+    }
+    begin = end;
+  }
+}
+
 /** Refuses rows beyond the tensor, or a target that is not as long as they are: mistakes of ours. */
-export function checkTarget(tensor: BoundTensor, first: number, count: number, target: Uint8Array): void {
+function checkTarget(tensor: BoundTensor, first: number, count: number, target: Uint8Array): void {
   checkRows(tensor, first, count);
   const bytes = count * storedRowBytes(tensor);
   if (target.length !== bytes)
@@ -79,7 +117,7 @@ export function checkTarget(tensor: BoundTensor, first: number, count: number, t
     );
 }
 
-export function checkRows(tensor: BoundTensor, first: number, count: number): void {
+function checkRows(tensor: BoundTensor, first: number, count: number): void {
   const [rows = 1] = tensor.shape;
   if (!Number.isInteger(first) || !Number.isInteger(count) || first < 0 || count < 0 || first + count > rows)
     throw new JanusError(

@@ -2,12 +2,11 @@ import { JanusError, quote } from "../errors.js";
 import { shapeText } from "../tensor.js";
 import {
   type BoundTensor,
-  checkRows,
-  checkTarget,
   type LocatedTensor,
+  readBoundRows,
+  readPartsInto,
   refuseUnbound,
   type StoredTensor,
-  storedRowBytes,
   type TensorRequest,
 } from "./bound-tensor.js";
 import { checkedElements, dtypeBytes, isWeightDtype } from "./dtype.js";
@@ -19,7 +18,7 @@ import { parseSafetensors } from "./safetensors.js";
 import { findShards, type Shards, type WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
 import { parseTorch } from "./torch.js";
-import { allocate, type FileView, readViewRows, rowMajor } from "./view.js";
+import { type FileView, rowMajor } from "./view.js";
 import { dataOffset } from "./zip.js";
 
 export interface Checkpoint {
@@ -49,10 +48,10 @@ export interface Checkpoint {
     signal?: AbortSignal,
   ): Promise<void>;
   /**
-   * Reads every tensor and compares it with the checksum that a packed checkpoint has of it; `onBytes` is told what was checked so far. E_INTEGRITY names file and
+   * Reads every tensor and compares it with the checksum that a packed checkpoint has of it. E_INTEGRITY names file and
    * tensor; E_UNSUPPORTED where there are no checksums.
    */
-  verify(onBytes?: (checked: number) => void, signal?: AbortSignal): Promise<void>;
+  verify(signal?: AbortSignal): Promise<void>;
 }
 
 /** What one weight file holds. */
@@ -188,37 +187,21 @@ class OpenCheckpoint implements Checkpoint {
     );
   }
 
-  async readRows(
-    tensor: BoundTensor,
-    first: number,
-    count: number,
-    signal?: AbortSignal,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    checkRows(tensor, first, count);
-    const target = allocate(count * storedRowBytes(tensor), tensor.role);
-    await this.readRowsInto(tensor, first, count, target, signal);
-    return target;
+  readRows(tensor: BoundTensor, first: number, count: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    return readBoundRows(tensor, first, count, (target) => this.readRowsInto(tensor, first, count, target, signal));
   }
 
-  async readRowsInto(
+  readRowsInto(
     tensor: BoundTensor,
     first: number,
     count: number,
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
-    checkTarget(tensor, first, count, target);
-    const rowBytes = storedRowBytes(tensor);
     const part = partShape(tensor.shape, tensor.names.length);
-    const partRows = part[0] ?? 1;
-    for (const [i, name] of tensor.names.entries()) {
-      const from = Math.max(first, i * partRows);
-      const to = Math.min(first + count, (i + 1) * partRows);
-      const view = canonicalView(this.tensors.get(name)!.view, tensor.role, part);
-      if (from >= to || view === undefined) continue;
-      const piece = target.subarray((from - first) * rowBytes, (to - first) * rowBytes);
-      await readViewRows(this.#source, view, from - i * partRows, to - from, piece, signal);
-    }
+    // Bound: every part is there, in this shape.
+    const views = tensor.names.map((name) => canonicalView(this.tensors.get(name)!.view, tensor.role, part)!);
+    return readPartsInto(this.#source, tensor, views, first, count, target, signal);
   }
 }
 

@@ -1,7 +1,7 @@
 import { JanusError, quote } from "../errors.js";
 import { shapeText } from "../tensor.js";
 import type { BoundTensor, LocatedTensor, TensorRequest, Unbound } from "./bound-tensor.js";
-import { checkRows, checkTarget, refuseUnbound, storedRowBytes } from "./bound-tensor.js";
+import { readBoundRows, readPartsInto, refuseUnbound } from "./bound-tensor.js";
 import type { Checkpoint, LocatedFile } from "./checkpoint.js";
 import type { BoundDtype } from "./dtype.js";
 import type { LayoutName } from "./layout.js";
@@ -125,48 +125,27 @@ export class PackedCheckpoint implements Checkpoint {
     bound.set(TABLE, { role: TABLE, dtype: first.dtype as BoundDtype, shape: found, names, layout: "rows" });
   }
 
-  async readRows(
-    tensor: BoundTensor,
-    first: number,
-    count: number,
-    signal?: AbortSignal,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    checkRows(tensor, first, count);
-    const target = allocate(count * storedRowBytes(tensor), tensor.role);
-    await this.readRowsInto(tensor, first, count, target, signal);
-    return target;
+  readRows(tensor: BoundTensor, first: number, count: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    return readBoundRows(tensor, first, count, (target) => this.readRowsInto(tensor, first, count, target, signal));
   }
 
-  async readRowsInto(
+  readRowsInto(
     tensor: BoundTensor,
     first: number,
     count: number,
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
-    checkTarget(tensor, first, count, target);
-    const rowBytes = storedRowBytes(tensor);
-    let begin = 0;
-    for (const name of tensor.names) {
-      const { view } = this.tensors.get(name)!;
-      const end = begin + (view.shape[0] ?? 0);
-      const from = Math.max(first, begin);
-      const to = Math.min(first + count, end);
-      if (from < to) {
-        const piece = target.subarray((from - first) * rowBytes, (to - first) * rowBytes);
-        await readViewRows(this.#source, view, from - begin, to - from, piece, signal);
-      }
-      begin = end;
-    }
+    const views = tensor.names.map((name) => this.tensors.get(name)!.view);
+    return readPartsInto(this.#source, tensor, views, first, count, target, signal);
   }
 
-  async verify(onBytes?: (checked: number) => void, signal?: AbortSignal): Promise<void> {
+  async verify(signal?: AbortSignal): Promise<void> {
     if (globalThis.crypto?.subtle === undefined)
       throw new JanusError(
         "E_UNSUPPORTED",
         `verifying ${quote(this.#source.label)}: expected a host that computes SHA-256, found none (a page needs https); load without verifying`,
       );
-    let checked = 0;
     for (const { name, bytes, view, file, description } of this.tensors.values()) {
       if (bytes > MAX_HASHED)
         throw malformed(file, `expected tensors of at most ${MAX_HASHED} bytes, found ${quote(name)}`);
@@ -180,8 +159,6 @@ export class PackedCheckpoint implements Checkpoint {
           `verifying ${file}: expected SHA-256 ${description.sha256} of tensor ${quote(name)}, got ${found}; the file is damaged, copy it or pack the checkpoint again`,
           { origin: "model" },
         );
-      checked += bytes;
-      onBytes?.(checked);
     }
   }
 }

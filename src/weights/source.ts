@@ -13,3 +13,15 @@ export interface WeightSource {
   /** What the source is called in messages: a directory, a URL. */
   readonly label: string;
 }
+
+/** Fills `target` from `offset` of a file: in place where the source can. */
+export async function readInto(
+  source: WeightSource,
+  path: string,
+  offset: number,
+  target: Uint8Array,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (source.readInto !== undefined) await source.readInto(path, offset, target, signal);
+  else target.set(await source.read(path, offset, target.length, signal));
+}

@@ -1,5 +1,5 @@
 import { JanusError } from "../errors.js";
-import type { WeightSource } from "./source.js";
+import { readInto, type WeightSource } from "./source.js";
 
 /** A tensor in a file: element [i0, i1, ...] lies `itemBytes * (i0 * strides[0] + i1 * strides[1] + ...)` bytes after its start. */
 export interface FileView {
@@ -50,8 +50,7 @@ export async function readViewRows(
     .sort((a, b) => b.from - a.from);
   const start = (await view.start(signal)) + first * (view.strides[0] ?? 0) * view.itemBytes;
   if (axes.every(({ from, to }) => from === to)) {
-    if (source.readInto !== undefined) await source.readInto(view.path, start, target, signal);
-    else target.set(await source.read(view.path, start, target.length, signal));
+    await readInto(source, view.path, start, target, signal);
     return;
   }
   await gather(source, view, start, axes, target, 0, signal);

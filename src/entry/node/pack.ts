@@ -4,7 +4,7 @@ import { JanusError, quote } from "../../errors.js";
 import type { PackedTensor, Packing } from "../../weights/packed.js";
 import { packedMetadata, storedShape } from "../../weights/packed.js";
 import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
-import type { WeightSource } from "../../weights/source.js";
+import { readInto, type WeightSource } from "../../weights/source.js";
 import type { OpenModel } from "../load.js";
 import { openModel } from "../load.js";
 import type { DTypeOption } from "../options.js";
@@ -213,8 +213,7 @@ async function digestFiles(
     const hash = createHash("sha256");
     for (let at = 0; at < size; at += PIECE) {
       const piece = room.subarray(0, Math.min(PIECE, size - at));
-      if (source.readInto) await source.readInto(file, at, piece, signal);
-      else piece.set(await source.read(file, at, piece.length, signal));
+      await readInto(source, file, at, piece, signal);
       hash.update(piece);
       onBytes(piece.byteLength);
     }
