@@ -10,7 +10,6 @@ export { gather } from "./kernels/gather";
 export { gelu } from "./kernels/gelu";
 export { layernorm } from "./kernels/layernorm";
 export { multiply } from "./kernels/multiply";
-export { multiplyDot8 } from "./kernels/multiply-dot8";
 export { multiplyInt8 } from "./kernels/multiply-int8";
 export { normalise } from "./kernels/normalise";
 export { packInt8 } from "./kernels/pack-int8";

@@ -13,15 +13,11 @@
  * even, in f32: src * (255 / range). A row without range, of zeros alone or below 2^-100, has scale 0. The bytes depend on the row alone and are the same in every
  * build. |src - scale * level| <= scale / 2 within the range, up to scale at its ends, where the zero point was rounded.
  */
-import { LEAST_RANGE } from "../simd/level";
+import { LEAST_RANGE, SIGNED, WIDE } from "../simd/level";
 import { largestLane, loadPartial } from "../simd/partial";
 import { BYTE_BLOCK, COLUMN_BLOCK, elementAt, LEVEL_BLOCK } from "../tiles/column-block";
 
 const LEVELS: f32 = 255;
-
-/** Codes of the ABI. */
-const WIDE: i32 = 0;
-const SIGNED: i32 = 2;
 
 export function quantise(
   dst: usize,

@@ -1,5 +1,5 @@
 /**
- * dst[n] = sum over k of w[n, k], for the columns of panels [panelBegin, panelEnd): what a zero point of the levels is multiplied with (`multiply-dot8.ts`).
+ * dst[n] = sum over k of w[n, k], for the columns of panels [panelBegin, panelEnd): what a zero point of the levels is multiplied with (`multiply-int8.ts`).
  *
  *   dst     i32 [columns rounded up to 8]
  *   panels  w [columns, k] i8, laid out by `tiles/panel-int8.ts`

@@ -3,3 +3,7 @@
  * is as small. 2^-100.
  */
 export const LEAST_RANGE: f32 = 7.888609052210118e-31;
+
+/** What levels are kept as, by the codes of the ABI: i16 less their zero point; bytes from 0, or from -128 on. */
+export const WIDE: i32 = 0;
+export const SIGNED: i32 = 2;

@@ -1,11 +1,8 @@
 /**
- * sums[r, n] = (f32) sums[r, n] * (scale[r] * weightScale[n]), in place: the rows of a panel of integer sums as a product of floats leaves them.
+ * What becomes of the integer sums of a panel when they are complete, in place: rows of 8, up to `end`. The same bytes in every build.
  *
- *   sums         i32 in, f32 out [rows, 8], up to `end`
- *   scale        f32 [rows], of the levels
- *   weightScale  f32 [8], of the columns
- *
- * Three roundings: the integer, the product of the scales, and the result; no build fuses any. The same bytes everywhere.
+ *   zero, scale             i32 and f32 [rows], of the levels
+ *   weightSum, weightScale  i32 and f32 [8], of the columns
  */
 import { PANEL_BYTES } from "./product";
 
@@ -20,6 +17,7 @@ export function removeZeros(sums: usize, end: usize, zero: usize, weightSum: usi
   }
 }
 
+/** sums[r, n] = (f32) sums[r, n] * (scale[r] * weightScale[n]): the integer, the product of the scales and the result round once each. */
 export function scaleSums(sums: usize, end: usize, scale: usize, weightScale: usize): void {
   const low = v128.load(weightScale);
   const high = v128.load(weightScale, 16);

@@ -1,12 +1,12 @@
 import type { LevelForm, TileName } from "#dist/wasm/abi.js";
 import {
-  BYTE_BLOCK,
   blockElements,
   EPILOGUE,
   INT8_WIDENED_BYTES,
   int8PanelBytes,
   LEVEL_BLOCK,
   LEVELS,
+  levelBlock,
   levelElements,
   NULL,
   PANEL,
@@ -39,7 +39,7 @@ export function gemmInt8Case(
   const { columns, k } = shape;
   const a = take(blockElements(ROWS, k) * 4);
   const levels = take(levelElements(ROWS, k) * 2);
-  const bytes = take(levelElements(ROWS, k) * 2);
+  const kept = take(levelElements(ROWS, k) * 2);
   const scales = take(ROWS * 4);
   const zeros = take(ROWS * 4);
   const weights = take(columns * k * 4);
@@ -53,25 +53,32 @@ export function gemmInt8Case(
   fill(weights, columns * k, 2);
   // The answer is checked by the levels without zero points, whatever the product is made of.
   kernels.quantise(levels, a, scales, zeros, LEVELS.wide, ROWS, k, 0, ROWS);
-  kernels.quantise(bytes, a, scales, zeros, form, ROWS, k, 0, ROWS);
+  kernels.quantise(kept, a, scales, zeros, form, ROWS, k, 0, ROWS);
   kernels.packInt8(panels, weightScales, weights, scratch, k, STORAGE.f32, 0, 0, columns);
   kernels.sumInt8(weightSums, panels, k, 0, columns / PANEL);
   const count = columns / PANEL;
   let panel = 0;
-  const multiply = (end: number): void => {
-    const range = [ROWS, k, 0, ROWS] as const;
-    const tail = [panel, end, TILE[tile]] as const;
-    if (form === LEVELS.wide) {
-      for (let i = 0; i < k; i += LEVEL_BLOCK)
-        kernels.multiplyInt8(partial, levels, panels, scratch, scales, weightScales, ...range, i, ...tail);
-    } else {
-      for (let i = 0; i < k; i += BYTE_BLOCK)
-        kernels.multiplyDot8(partial, bytes, panels, scales, zeros, weightScales, weightSums, ...range, i, ...tail);
-    }
-  };
   const run = (): void => {
     const end = panel + TASK_PANELS;
-    multiply(end);
+    const tail = [panel, end, TILE[tile]] as const;
+    for (let i = 0; i < k; i += levelBlock(form))
+      kernels.multiplyInt8(
+        partial,
+        kept,
+        panels,
+        scratch,
+        scales,
+        zeros,
+        weightScales,
+        weightSums,
+        form,
+        ROWS,
+        k,
+        0,
+        ROWS,
+        i,
+        ...tail,
+      );
     kernels.finish(out, partial, NULL, NULL, ROWS, columns, 0, 0, EPILOGUE.none, 0, ROWS, panel, end);
     panel = end % count;
   };

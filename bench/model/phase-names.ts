@@ -4,7 +4,6 @@ import type { Weights } from "#dist/model/plan.js";
 const LAYER_ARGUMENT: Readonly<Record<string, number>> = {
   multiply: 2,
   multiplyInt8: 2,
-  multiplyDot8: 2,
   finish: 2,
   finishHeads: 4,
 };

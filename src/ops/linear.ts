@@ -1,11 +1,9 @@
 import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
 import {
-  BYTE_BLOCK,
   EPILOGUE,
   INT8_WIDENED_BYTES,
   K_BLOCK,
-  LEVEL_BLOCK,
-  LEVELS,
+  levelBlock,
   NULL,
   PANEL,
   partialBytes,
@@ -16,7 +14,6 @@ import {
 import type { AttentionInputs, AttentionShape } from "./attention.js";
 import type { Blocks, OpContext, ProductContext, Rows } from "./context.js";
 import { offset } from "./context.js";
-import type { Levels } from "./quantise.js";
 import { quantise } from "./quantise.js";
 
 /** A packed linear layer: y = x Wᵀ + b, W [columns, k] in panels of 8 columns, b f32 padded to whole panels. */
@@ -172,9 +169,9 @@ function floatSums(x: ProductContext, a: Blocks, w: FloatLinear): Work {
 function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
   const levels = a.levels ?? x.levels;
   if (!a.levels) quantise(x, levels, a, w.k);
-  if (levels.form !== LEVELS.wide) return dot8Sums(x, a.rows, levels, w);
+  const block = levelBlock(levels.form);
   return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
-    for (let k = 0; k < w.k; k += LEVEL_BLOCK) {
+    for (let k = 0; k < w.k; k += block) {
       x.team.poll();
       x.kernels.multiplyInt8(
         partial,
@@ -182,34 +179,11 @@ function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
         w.panels,
         x.scratch,
         levels.scales,
-        w.scales,
-        a.rows,
-        w.k,
-        rowBegin,
-        rowEnd,
-        k,
-        panelBegin,
-        panelEnd,
-        x.int8Tile,
-      );
-    }
-  };
-}
-
-/** By the fused 8-bit dot, of levels kept as bytes. */
-function dot8Sums(x: ProductContext, rows: number, levels: Levels, w: Int8Linear): Work {
-  return (partial, rowBegin, rowEnd, panelBegin, panelEnd) => {
-    for (let k = 0; k < w.k; k += BYTE_BLOCK) {
-      x.team.poll();
-      x.kernels.multiplyDot8(
-        partial,
-        levels.at,
-        w.panels,
-        levels.scales,
         levels.zeros,
         w.scales,
         w.sums,
-        rows,
+        levels.form,
+        a.rows,
         w.k,
         rowBegin,
         rowEnd,

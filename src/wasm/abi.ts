@@ -50,6 +50,11 @@ export const BYTE_BLOCK = 4 * COLUMN_BLOCK;
 export const LEVELS = { wide: 0, unsigned: 1, signed: 2 } as const;
 export type LevelForm = (typeof LEVELS)[keyof typeof LEVELS];
 
+/** Columns of a block of levels, and k that a call of `multiplyInt8` takes. */
+export function levelBlock(form: LevelForm): number {
+  return form === LEVELS.wide ? LEVEL_BLOCK : BYTE_BLOCK;
+}
+
 /** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
 export const ATTENTION_ROWS = 60;
 
@@ -218,9 +223,12 @@ export interface Kernels {
   ): void;
 
   /**
-   * The same in 8 bits, LEVEL_BLOCK k at a time: partial i32 = a wᵀ, exact, a i16 [rows,k] in blocks of levels (`quantise`), w i8 [columns,k] in 8-bit panels
-   * (`packInt8`), scratch INT8_WIDENED_BYTES. With the last block it becomes f32: times scale[row] * weightScale[column], scale f32 [rows], weightScale f32 padded to
-   * whole panels; where `scale` is NULL the integers stay.
+   * The same in 8 bits, `levelBlock(form)` k at a time: partial i32 = a wᵀ, exact, a the levels [rows,k] of `quantise` in their form, w i8 [columns,k] in 8-bit panels
+   * (`packInt8`). With the last block it becomes f32: times scale[row] * weightScale[column], scale f32 [rows], weightScale f32 padded to whole panels; where `scale` is NULL the
+   * integers stay.
+   *
+   * Wide levels, by 16-bit dots, take scratch INT8_WIDENED_BYTES. Bytes, by the fused 8-bit dot, take zero i32 [rows] of the levels and weightSum i32 padded to whole panels
+   * (`sumInt8`), and nothing happens where that dot is not compiled in.
    */
   multiplyInt8(
     partial: Pointer,
@@ -228,29 +236,10 @@ export interface Kernels {
     panels: Pointer,
     scratch: Pointer,
     scale: Pointer,
-    weightScale: Pointer,
-    rows: number,
-    k: number,
-    rowBegin: number,
-    rowEnd: number,
-    kBegin: number,
-    panelBegin: number,
-    panelEnd: number,
-    tile: Tile,
-  ): void;
-
-  /**
-   * The same of levels kept as bytes, BYTE_BLOCK k at a time, by the fused 8-bit dot: zero i32 [rows] of the levels, weightSum i32 padded to whole panels (`sumInt8`).
-   * Nothing where that is not compiled in.
-   */
-  multiplyDot8(
-    partial: Pointer,
-    a: Pointer,
-    panels: Pointer,
-    scale: Pointer,
     zero: Pointer,
     weightScale: Pointer,
     weightSum: Pointer,
+    form: LevelForm,
     rows: number,
     k: number,
     rowBegin: number,

@@ -1,12 +1,11 @@
 import type { Kernels, LevelForm, TileName } from "./abi.js";
 import {
   ARENA_BASE,
-  BYTE_BLOCK,
   blockElements,
   INT8_WIDENED_BYTES,
   K_BLOCK,
-  LEVEL_BLOCK,
   LEVELS,
+  levelBlock,
   NULL,
   PANEL,
   panelElements,
@@ -95,17 +94,20 @@ export interface TileChoice {
   readonly notes: readonly string[];
 }
 
-/** Times every tile of a compiled variant on this thread, in a memory of its own. `fallback` is taken where the clock is too coarse. */
+/**
+ * Times every tile of a compiled variant on this thread, in a memory of its own: products of floats, or of 8 bits with levels of this form. `fallback` is taken where the clock is
+ * too coarse.
+ */
 export function chooseTile(
   module: WebAssembly.Module,
   shared: boolean,
   fallback: TileName,
   now: () => number,
-  kind: ProductKind | "dot8" = "float",
+  form?: LevelForm,
 ): TileChoice {
   const { rows, columns } = SHAPE;
   // As many bytes of each, and as many operations to a vector: 8-bit products are made of pairs or of fours of k.
-  const k = { float: K_BLOCK, int8: LEVEL_BLOCK, dot8: BYTE_BLOCK }[kind];
+  const k = form === undefined ? K_BLOCK : levelBlock(form);
   const arena = new Arena(ARENA_BASE);
   const partial = arena.take(partialBytes(rows, columns / PANEL));
   const a = arena.take(blockElements(rows, k) * 4);
@@ -115,15 +117,15 @@ export function chooseTile(
   ensureMemory(memory, arena.end);
   // Pages never written to are one page of zeros to the processor, and reading it under many addresses is a fifth slower (Zen 4).
   f32(memory, partial, (arena.end - partial) / 4).fill(1);
-  const { multiply, multiplyInt8, multiplyDot8 }: Kernels = instantiateKernels(module, memory);
+  const { multiply, multiplyInt8 }: Kernels = instantiateKernels(module, memory);
   const end = columns / PANEL;
-  const samples: Record<typeof kind, (tile: TileName) => void> = {
-    float: (tile) => multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, TILE[tile]),
-    int8: (tile) => multiplyInt8(partial, a, panels, scratch, NULL, NULL, rows, k, 0, rows, 0, 0, end, TILE[tile]),
-    dot8: (tile) =>
-      multiplyDot8(partial, a, panels, NULL, scratch, NULL, scratch, rows, k, 0, rows, 0, 0, end, TILE[tile]),
+  const sample = (tile: TileName): void => {
+    const code = TILE[tile];
+    if (form === undefined) multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, code);
+    else
+      multiplyInt8(partial, a, panels, scratch, NULL, scratch, NULL, scratch, form, rows, k, 0, rows, 0, 0, end, code);
   };
-  return judge(raceTiles(samples[kind], now), 2 * rows * columns * k, fallback);
+  return judge(raceTiles(sample, now), 2 * rows * columns * k, fallback);
 }
 
 /** Of 8-bit products: times those of 16-bit dots, and those of the fused dot where it is exact (`fallback.levels`), and takes the fastest of all. */
@@ -133,9 +135,10 @@ export function chooseInt8Tile(
   fallback: Tiles,
   now: () => number,
 ): TileChoice & { readonly levels: LevelForm } {
-  const wide = { ...chooseTile(module, shared, fallback.int8, now, "int8"), levels: LEVELS.wide };
+  const choose = (levels: LevelForm) => ({ ...chooseTile(module, shared, fallback.int8, now, levels), levels });
+  const wide = choose(LEVELS.wide);
   if (fallback.levels === LEVELS.wide) return wide;
-  const fused = { ...chooseTile(module, shared, fallback.int8, now, "dot8"), levels: fallback.levels };
+  const fused = choose(fallback.levels);
   const rate = ({ tile, gflops }: TileChoice): number => gflops[tile] ?? 0;
   return rate(fused) >= rate(wide) ? fused : wide;
 }

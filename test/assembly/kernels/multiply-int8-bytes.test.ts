@@ -1,5 +1,5 @@
 /**
- * The fused 8-bit dot, on what the engine makes of it: all products with weights from -127 on where it is exact; where it saturates pairs in 16 bits (V8 on x64 without AVX-VNNI), unsigned levels with weights
+ * Levels that are bytes, by the fused 8-bit dot, on what the engine makes of it: all products with weights from -127 on where it is exact; where it saturates pairs in 16 bits (V8 on x64 without AVX-VNNI), unsigned levels with weights
  * of up to 64, which do not; nothing where it is not compiled in.
  */
 import { suite } from "uvu";
@@ -10,7 +10,7 @@ import { byteIndex, int8Index } from "../../reference/int8.js";
 import { assertSameBits, randomF32, randomIntegers } from "../../support/elements.js";
 import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
 
-const test = suite("multiply-dot8");
+const test = suite("multiply-int8, bytes");
 
 const f = Math.fround;
 
@@ -100,14 +100,16 @@ function check(lab: Lab, c: Case, tile: Tile, scaled: boolean, range = whole(c))
   const { partial, a, panels, scale, zero, weightScale, weightSum, levels, weights, k } = c;
   const expected = partial.data.slice();
   for (let begin = 0; begin < k; begin += BYTE_BLOCK)
-    lab.kernels.multiplyDot8(
+    lab.kernels.multiplyInt8(
       partial.pointer,
       a.pointer,
       panels.pointer,
+      NULL,
       scaled ? scale.pointer : NULL,
       zero.pointer,
       weightScale.pointer,
       weightSum.pointer,
+      DOT8[lab.kernels.probeDot8()] === "signed" ? LEVELS.signed : LEVELS.unsigned,
       c.rows,
       k,
       rowBegin,

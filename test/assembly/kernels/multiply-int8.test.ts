@@ -1,6 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { INT8_WIDENED_BYTES, int8PanelBytes, LEVEL_BLOCK, NULL, PANEL, partialBytes, roundUp } from "#dist/wasm/abi.js";
+import {
+  INT8_WIDENED_BYTES,
+  int8PanelBytes,
+  LEVEL_BLOCK,
+  LEVELS,
+  NULL,
+  PANEL,
+  partialBytes,
+  roundUp,
+} from "#dist/wasm/abi.js";
 import { int8Index, levelIndex, multiplyInt8 } from "../../reference/int8.js";
 import { assertSameBits, randomF32, randomIntegers } from "../../support/elements.js";
 import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
@@ -53,17 +62,32 @@ function whole({ rows, columns }: Case): Range {
   return { rowBegin: 0, rowEnd: rows, panelBegin: 0, panelEnd: Math.ceil(columns / PANEL) };
 }
 
-function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[13], range: Range): void {
+function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[16], range: Range): void {
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
   const { partial, a, panels, scratch } = c;
   for (let k = 0; k < c.k; k += LEVEL_BLOCK) {
-    const at = [partial.pointer, a.pointer, panels.pointer, scratch.pointer, NULL, NULL] as const;
-    lab.kernels.multiplyInt8(...at, c.rows, c.k, rowBegin, rowEnd, k, panelBegin, panelEnd, tile);
+    const at = [partial.pointer, a.pointer, panels.pointer, scratch.pointer] as const;
+    lab.kernels.multiplyInt8(
+      ...at,
+      NULL,
+      NULL,
+      NULL,
+      NULL,
+      LEVELS.wide,
+      c.rows,
+      c.k,
+      rowBegin,
+      rowEnd,
+      k,
+      panelBegin,
+      panelEnd,
+      tile,
+    );
   }
 }
 
 /** The integers of the range, and what lies behind them untouched. */
-function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[13], range = whole(c)): void {
+function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[16], range = whole(c)): void {
   const expected = c.partial.data.slice();
   run(lab, c, tile, range);
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
@@ -178,7 +202,10 @@ forEachTile(test, "with scales, the last block leaves floats: one rounding each"
         lab.kernels.multiplyInt8(
           ...at,
           scale.pointer,
+          NULL,
           weightScale.pointer,
+          NULL,
+          LEVELS.wide,
           c.rows,
           k,
           rowBegin,

@@ -14,7 +14,7 @@ const FLAGS = ["--no-liftoff", ...offeredFlags().map((flag) => flag.name)];
 
 for (const kernel of [
   "multiply",
-  "multiply-dot8",
+  "multiply-int8-bytes",
   "multiply-int8",
   "quantise",
   "attention",
