@@ -2,10 +2,11 @@ import { refuseExisting, writeAtomically } from "../entry/node/output.js";
 import { refuseInputAsOutput } from "../entry/node/output-conflict.js";
 import { pack as packCheckpoint } from "../entry/node/pack.js";
 import { sensitivityOf } from "../entry/node/sensitivity.js";
-import { peakMemoryBytes, print, printNote, progressBar } from "../entry/node/terminal.js";
+import { peakMemoryBytes, print, printNote } from "../entry/node/terminal.js";
 import type { Sensitivity } from "../entry/sensitivity.js";
 import { JanusError } from "../errors.js";
 import type { PackFlags } from "./commands/pack.js";
+import { withBar } from "./progress.js";
 
 /** Linears that a summary names: the ones that cost most. */
 const NAMED = 5;
@@ -79,16 +80,4 @@ function summary({ tokens, all, blocks }: Sensitivity): string[] {
     `cosine of ${tokens} tokens to the checkpoint's own precision: worst ${figure(all.worst)}, mean ${figure(all.mean)}`,
     `alone in 8 bits, worst: ${costly.map(({ name, worst }) => `${name} ${figure(worst)}`).join(", ")}`,
   ];
-}
-
-async function withBar<T>(
-  what: string,
-  work: (update: (done: number, total: number) => void) => Promise<T>,
-): Promise<T> {
-  const bar = progressBar(what);
-  try {
-    return await work(bar.update);
-  } finally {
-    bar.end();
-  }
 }

@@ -49,7 +49,7 @@ function missingTable(checkpoint: Checkpoint): never {
  * What "int8" keeps in 8 bits: the matrices of the blocks. The patch embedding and the aligner, 2 % of the work, stay as they are: in 8 bits they would cost as
  * much accuracy as all blocks together.
  */
-function isBlockMatrix(role: string): boolean {
+export function isBlockMatrix(role: string): boolean {
   return role.startsWith("blocks.");
 }
 

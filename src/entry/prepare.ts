@@ -26,6 +26,9 @@ export interface Prepared {
   readonly images: readonly (readonly ImageInput[])[];
 }
 
+/** What a tokenizer is made of, in the order of `TokenizerFiles`. */
+export const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] as const;
+
 /** The most a tokenizer file may hold: eight times DeepSeek's. */
 const TOKENIZER_BYTES = 64 << 20;
 
@@ -66,9 +69,7 @@ export class Preparer {
     if (this.#tokenizer) return this.#tokenizer;
     const { source, config } = this.#model;
     const read = (path: string): Promise<Uint8Array | undefined> => readJsonFile(source, path, TOKENIZER_BYTES, signal);
-    const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all(
-      ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"].map(read),
-    );
+    const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all(TOKENIZER_FILES.map(read));
     if (!tokenizerJson) {
       throw new JanusError(
         "E_CONFIG",

@@ -1,8 +1,8 @@
 import type { Tiles } from "../wasm/tiles.js";
-import { Engine } from "./engine.js";
+import { Engine, type TowerImage } from "./engine.js";
 import type { Host } from "./host.js";
 import type { OpenModel } from "./load.js";
-import { planMemory } from "./load.js";
+import { isBlockMatrix, planMemory } from "./load.js";
 import { chooseVariant } from "./variant.js";
 import { loadWeights } from "./weights.js";
 
@@ -35,13 +35,13 @@ export interface SensitivityOptions {
 }
 
 /**
- * Runs the tower and the aligner over `pictures` (pixel_values f32 [3,S,S] each) once in the checkpoint's own precision and 5 * blocks + 1 times with some of its
+ * Runs the tower and the aligner over `pictures` once in the checkpoint's own precision and 5 * blocks + 1 times with some of its
  * linears in 8 bits, loading it anew for each: a few seconds a run of a full-size model.
  */
 export async function measureSensitivity(
   host: Host,
   model: OpenModel,
-  pictures: readonly Float32Array[],
+  pictures: readonly TowerImage[],
   { threads, signal, onRun }: SensitivityOptions,
 ): Promise<Sensitivity> {
   const { blocks, dim } = model.config;
@@ -60,8 +60,8 @@ export async function measureSensitivity(
       await loadWeights(engine, model.checkpoint, model.bound, plan.placements, () => {}, signal);
       await engine.sumInt8Columns(signal);
       const embeds: Float32Array[] = [];
-      for (const pixels of pictures) {
-        const { features } = await engine.encode(pixels, false, signal);
+      for (const picture of pictures) {
+        const { features } = await engine.encode(kept(picture), false, signal);
         embeds.push(await engine.project(features, signal));
       }
       onRun?.(++done, total);
@@ -73,7 +73,7 @@ export async function measureSensitivity(
   const exact = await embedsWith(() => false);
   const nearness = async (inInt8: (role: string) => boolean): Promise<Nearness> =>
     summary(tokenCosines(exact, await embedsWith(inInt8), dim));
-  const all = await nearness((role) => role.startsWith("blocks."));
+  const all = await nearness(isBlockMatrix);
   const found: BlockSensitivity[] = [];
   for (let n = 0; n < blocks; n++) {
     const whole = await nearness((role) => role.startsWith(`blocks.${n}.`));
@@ -82,6 +82,11 @@ export async function measureSensitivity(
     found.push({ ...whole, linears: linears as BlockSensitivity["linears"] });
   }
   return { tokens: exact.reduce((count, { length }) => count + length / dim, 0), all, blocks: found };
+}
+
+/** An image that may be given away: every run takes it. */
+function kept(image: TowerImage): TowerImage {
+  return image instanceof Float32Array ? image : { ...image, data: image.data.slice() };
 }
 
 /** Cosine of each row of `width` with that of the other list. */

@@ -116,27 +116,27 @@ export function planModel(
   const control = arena.take(controlBytes);
   const weightsBegin = arena.end;
   const placements: Placement[] = [];
+  /** Four bytes for each of `count`, to whole panels. */
+  const perColumn = (count: number): Pointer => arena.take(roundUp(count, PANEL) * 4);
   const vector = (role: string, count: number): Pointer => {
-    const at = arena.take(roundUp(count, PANEL) * 4);
+    const at = perColumn(count);
     placements.push({ role, kind: "vector", at });
     return at;
   };
-  const columnSums = (columns: number): Pointer => arena.take(roundUp(columns, PANEL) * 4);
   const linear = (role: string, columns: number, k: number): Linear => {
     const { packed, stored, panels: kept } = storage(`${role}.weight`);
     const weight = `${role}.weight`;
     if (kept === "int8") {
       const panels = arena.take(int8PanelBytes(columns, k));
-      if (packed) {
-        placements.push({ role: weight, kind: "copy", at: panels });
-        const scales = vector(`${role}.scales`, columns);
-        const bias = vector(`${role}.bias`, columns);
-        return { panels, scales, bias, sums: columnSums(columns), columns, k };
-      }
-      const scales = arena.take(roundUp(columns, PANEL) * 4);
-      placements.push({ role: weight, kind: "int8", at: panels, scales, k });
+      const scales = perColumn(columns);
+      if (packed)
+        placements.push(
+          { role: weight, kind: "copy", at: panels },
+          { role: `${role}.scales`, kind: "vector", at: scales },
+        );
+      else placements.push({ role: weight, kind: "int8", at: panels, scales, k });
       const bias = vector(`${role}.bias`, columns);
-      return { panels, scales, bias, sums: columnSums(columns), columns, k };
+      return { panels, scales, bias, sums: perColumn(columns), columns, k };
     }
     const panels = arena.take(panelElements(columns, k) * STORAGE_BYTES[kept]);
     const wide = kept !== stored;

@@ -12,12 +12,13 @@ export interface ConfigBytes {
 /** Janus' own files are 2 KB. */
 export const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 
-const NAMES = ["config.json", "preprocessor_config.json", "processor_config.json"];
+/** In the order of `ConfigBytes`. */
+export const CONFIG_FILES: readonly string[] = ["config.json", "preprocessor_config.json", "processor_config.json"];
 
 /** Reads the configuration files of a checkpoint. Throws E_CONFIG when config.json is absent, or a file is not what its name says. */
 export async function readConfigFiles(source: WeightSource, signal?: AbortSignal): Promise<ConfigBytes> {
   const [config, preprocessor, processor] = await Promise.all(
-    NAMES.map((path) => readJsonFile(source, path, MAX_CONFIG_BYTES, signal)),
+    CONFIG_FILES.map((path) => readJsonFile(source, path, MAX_CONFIG_BYTES, signal)),
   );
   if (config === undefined)
     throw refusal(

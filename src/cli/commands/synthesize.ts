@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { progressBar } from "../../entry/node/terminal.js";
+import { withBar } from "../progress.js";
 import { EXIT_STATUS, examples } from "./help.js";
 
 interface SynthesizeFlags {
@@ -24,11 +24,6 @@ export function synthesizeCommand(signal?: AbortSignal): Command {
     .addHelpText("after", EXIT_STATUS)
     .action(async ({ output, dtype, force }: SynthesizeFlags) => {
       const { synthesize } = await import("../../entry/node/synthesize.js");
-      const bar = progressBar("synthesize");
-      try {
-        await synthesize(output, { dtype, force, signal, onProgress: bar.update });
-      } finally {
-        bar.end();
-      }
+      await withBar("synthesize", (onProgress) => synthesize(output, { dtype, force, signal, onProgress }));
     });
 }

@@ -1,6 +1,7 @@
 /** Writes a checkpoint in packed form (`models/FORMAT.md`) as a complete directory. */
 import { createHash } from "node:crypto";
 import { JanusError, quote } from "../../errors.js";
+import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { PackedTensor, Packing } from "../../weights/packed.js";
 import { packedMetadata, storedShape } from "../../weights/packed.js";
 import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
@@ -10,6 +11,7 @@ import { openModel } from "../load.js";
 import type { DTypeOption } from "../options.js";
 import type { PackedGroup } from "../packer.js";
 import { Packer } from "../packer.js";
+import { TOKENIZER_FILES } from "../prepare.js";
 import { nodeHost } from "./host.js";
 import { type OutputFile, refuseExistingDirectory, writeDirectoryAtomically } from "./output-directory.js";
 
@@ -33,14 +35,7 @@ export interface PackResult {
 }
 
 /** Small files that are taken along as they are. */
-const COMPANIONS = [
-  "config.json",
-  "preprocessor_config.json",
-  "processor_config.json",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-];
+const COMPANIONS = [...CONFIG_FILES, ...TOKENIZER_FILES];
 const COMPANION_BYTES = 256 * 2 ** 20;
 
 /** Bytes of a weight file that are hashed at a time. */
@@ -96,7 +91,7 @@ export async function pack(
     const digests = await digestFiles(opened, onBytes, signal);
     const packing: Packing = { dtype: packer.dtype, names, source: digests };
     const files = [...small, ...shards.map((shard) => shardFile(packer!, shard, packing, onBytes, signal))];
-    const expectedBytes = shards.reduce((bytes, shard) => bytes + shardBytes(shard, packing), 0);
+    const expectedBytes = shards.reduce((bytes, { groups }) => bytes + bytesOf(groups, packing), 0);
     const written = await writeDirectoryAtomically(output, files, { force, signal, expectedBytes });
     return { dtype: packer.dtype, files: written };
   } finally {
@@ -134,25 +129,21 @@ function tensorsOf(groups: readonly PackedGroup[]): PackedTensor[] {
 }
 
 function bytesOf(groups: readonly PackedGroup[], packing: Packing): number {
-  const header = headerOf(tensorsOf(groups), packing, undefined).byteLength;
+  const header = headerOf(tensorsOf(groups), packing).byteLength;
   return groups.reduce((bytes, group) => bytes + group.bytes, header);
-}
-
-function shardBytes({ groups }: Shard, packing: Packing): number {
-  return bytesOf(groups, packing);
 }
 
 function headerOf(
   tensors: readonly PackedTensor[],
   packing: Packing,
-  digests: readonly string[] | undefined,
+  digests: readonly string[] = tensors.map(() => NO_DIGEST),
 ): Uint8Array {
   const layouts = tensors.map(({ name, dtype, layout, shape }) => ({
     name,
     dtype,
     shape: storedShape(layout, shape)!,
   }));
-  return encodeSafetensorsHeader(layouts, packedMetadata(packing, tensors, digests ?? tensors.map(() => NO_DIGEST)));
+  return encodeSafetensorsHeader(layouts, packedMetadata(packing, tensors, digests));
 }
 
 /** The header comes first and says what is only known last: it is written again when the tensors are there. */
@@ -165,7 +156,7 @@ function shardFile(
 ): OutputFile {
   const { name, groups, tensors, digests } = shard;
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield headerOf(tensors, packing, undefined);
+    yield headerOf(tensors, packing);
     for (const group of groups) {
       for await (const bytes of packer.read(group, signal)) {
         digests.push(createHash("sha256").update(bytes).digest("hex"));

@@ -1,10 +1,11 @@
+import type { RgbImage } from "../../image/pixels.js";
 import type { WeightSource } from "../../weights/source.js";
 import { takeEngineFlags } from "../engine-flags.js";
-import type { ImageInput } from "../host.js";
-import { openModel } from "../load.js";
+import type { Host, ImageInput } from "../host.js";
+import { type OpenModel, openModel } from "../load.js";
+import { startPictureWorker } from "../picture-worker.js";
 import { measureSensitivity, type Sensitivity, type SensitivityOptions } from "../sensitivity.js";
 import { nodeHost } from "./host.js";
-import { Janus } from "./index.js";
 
 /**
  * What 8 bits cost a checkpoint on the given pictures, end to end, by block and by linear. Takes the engine's flags that gain, for the whole process: a full-size
@@ -18,17 +19,31 @@ export async function sensitivityOf(
   const { signal, onRun } = options;
   const host = nodeHost();
   const threads = options.threads ?? host.availableThreads();
-  const janus = await Janus.load(model, { threads, ...(signal && { signal }) });
-  const pixels = await janus.preprocess(images, signal && { signal }).finally(() => janus.dispose());
-  const size = pixels.data.length / images.length;
-  const pictures = images.map((_, n) => pixels.data.slice(n * size, (n + 1) * size));
   const source = await host.openModel(model, signal);
   try {
-    await takeEngineFlags(host, "auto", threads);
     const opened = await openModel(source, signal);
-    return await measureSensitivity(host, opened, pictures, { threads, signal, ...(onRun && { onRun }) });
+    const squares = await squaresOf(host, opened, images, signal);
+    await takeEngineFlags(host, "auto", threads);
+    return await measureSensitivity(host, opened, squares, { threads, signal, ...(onRun && { onRun }) });
   } finally {
     await source.close();
     await host.dispose();
+  }
+}
+
+async function squaresOf(
+  host: Host,
+  { config }: OpenModel,
+  images: readonly ImageInput[],
+  signal: AbortSignal | undefined,
+): Promise<RgbImage[]> {
+  const worker = await startPictureWorker(host, config);
+  try {
+    const squares: RgbImage[] = [];
+    for (const [index, image] of images.entries())
+      squares.push(await worker.square(await host.decode(image, index, signal), signal));
+    return squares;
+  } finally {
+    await worker.dispose();
   }
 }

@@ -9,6 +9,7 @@ import { elements } from "../../tensor.js";
 import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
 import { JANUS_PRO_1B, syntheticTensor, syntheticTensors } from "../../weights/synthetic.js";
 import { widenBF16 } from "../../weights/widen.js";
+import { TOKENIZER_FILES } from "../prepare.js";
 import { type OutputFile, writeDirectoryAtomically } from "./output-directory.js";
 import { quotePath } from "./output-error.js";
 
@@ -22,7 +23,6 @@ export interface SynthesizeOptions {
 }
 
 const DEMO = new URL("../../../models/demo/", import.meta.url);
-const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] as const;
 /** Elements made and written at a time: 8 MB of bf16, 16 MB of fp32. */
 const PIECE = 2 ** 22;
 
