@@ -93,6 +93,9 @@ for (const variant of RELAXED_EXPECTED ? ["simd", "relaxed"] : ["simd"]) {
   });
 }
 
+/** The family the engine's trial of flags has chosen for 8 bits. On Node 20 a timing decides, so another process may choose the other one, with other bytes. */
+let family = "auto";
+
 test("int8: worst token 0.9995 of cosine to f32, and memory", async () => {
   const output = join(folder, "int8.safetensors");
   const images = ["--image", join(folder, "formula.png"), "--image", golden("full-size/china-384.png")];
@@ -100,6 +103,7 @@ test("int8: worst token 0.9995 of cosine to f32, and memory", async () => {
   assert.is(run.status, 0, run.stderr);
   const report = JSON.parse(run.stdout);
   assert.is(report.runtime.dtype, "int8");
+  family = report.runtime.variant.replace("-threads", "");
   const [actual, exact] = [await readTensors(output), await readTensors(join(folder, "simd.safetensors"))];
   const [embeds, expected] = [actual["image_embeds"], exact["image_embeds"]];
   const found = difference(embeds?.data as Float32Array, expected?.data as Float32Array, expected?.dims.at(-1));
@@ -122,7 +126,18 @@ test("packed: below 300 MB of memory, and what it loads is the same", async () =
   assert.ok(peakMemoryBytes < 300e6, `peak memory ${peakMemoryBytes}`);
   const output = join(folder, "packed.safetensors");
   const images = ["--image", join(folder, "formula.png"), "--image", golden("full-size/china-384.png")];
-  const run = await janus(["encode", "--model", packed, ...images, "--output", output, "--verify", "--json"]);
+  const variant = ["--variant", family];
+  const run = await janus([
+    "encode",
+    "--model",
+    packed,
+    ...images,
+    ...variant,
+    "--output",
+    output,
+    "--verify",
+    "--json",
+  ]);
   assert.is(run.status, 0, run.stderr);
   assert.ok(readFileSync(output).equals(readFileSync(join(folder, "int8.safetensors"))));
 });
