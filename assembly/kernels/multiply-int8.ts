@@ -3,15 +3,16 @@
  * [rowBegin, rowEnd) and the panels [panelBegin, panelEnd); with the last block f32, times scale[r] * weightScale[8p + n].
  *
  *   partial      i32 [panelEnd - panelBegin, rowEnd - rowBegin, 8]   written when kBegin is 0, else added to; f32 in the end
- *   a            levels [rows, k] as `quantise.ts` keeps them: form 0 i16, by 16-bit dots, a block is LEVEL_BLOCK columns; forms 1 and 2 bytes, by the fused 8-bit dot, BYTE_BLOCK
- *                columns. What is beyond k up to the next multiple of 4 is read, and multiplied by zero
+ *   a            levels [rows, k] as `quantise.ts` keeps them: forms 0 and 3 i16, by 16-bit dots, a block is LEVEL_BLOCK columns; forms 1 and 2 bytes, by the fused 8-bit dot,
+ *                BYTE_BLOCK columns. What is beyond k up to the next multiple of 4 is read, and multiplied by zero; of form 3 it must be zero
  *   panels       w [columns, k] i8, laid out by `tiles/panel-int8.ts`; for bytes from -127 on: two products of -128 by -128 are more than 16 bits hold, which is where ARM
  *                without its dot instruction adds them
- *   scratch      INT8_WIDENED_BYTES, of form 0
+ *   scratch      INT8_WIDENED_BYTES, of forms 0 and 3
  *   scale        f32 [rows], of the levels; 0 leaves the integers
- *   zero         i32 [rows], of the levels that are bytes
+ *   zero         i32 [rows], of the levels; form 0 reads none
  *   weightScale  f32 [columns rounded up to 8], of the columns (`pack-int8.ts`)
- *   weightSum    i32 [columns rounded up to 8], sums of the columns (`sum-int8.ts`): what bytes have more, zero[r] * weightSum[n], the last block takes away
+ *   weightSum    i32 [columns rounded up to 8], of the columns (`sum-int8.ts`): what bytes have more, zero[r] * weightSum[n], and form 3, zero[r] + weightSum[n] (`tiles/crossed.ts`), the
+ *                last block takes away; form 0 reads none
  *   kBegin       a multiple of a block, below k
  *   tile         code of `tiles/family.ts`
  *
@@ -19,15 +20,13 @@
  * same integers, and `tiles/scale-sums.ts` the same floats of them. Forms 1 and 2 only where the engine's dot is exact (`probe.ts`); where it is not compiled in, they do nothing.
  */
 import { DOT8 } from "../simd/dot8";
-import { WIDE } from "../simd/level";
+import { CROSSED, isWide, WIDE } from "../simd/level";
 import { BYTE_BLOCK, LEVEL_BLOCK, ROW_BYTES } from "../tiles/column-block";
+import { crossedProducts } from "../tiles/crossed";
 import { tilePanels } from "../tiles/family";
-import { FOUR, FOUR_WIDENED_BYTES, int8PanelBytes, widenPanel } from "../tiles/panel-int8";
+import { BLOCK_BYTES, FOUR, int8PanelBytes, widenPanel } from "../tiles/panel-int8";
 import { PANEL, PANEL_BYTES, rowProducts } from "../tiles/product";
-import { removeZeros, scaleSums } from "../tiles/scale-sums";
-
-/** Bytes of one widened block of a panel. */
-const BLOCK_BYTES: usize = (LEVEL_BLOCK / FOUR) * FOUR_WIDENED_BYTES;
+import { removeTerms, removeZeros, scaleSums } from "../tiles/scale-sums";
 
 export function multiplyInt8(
   partial: usize,
@@ -48,10 +47,10 @@ export function multiplyInt8(
   panelEnd: usize,
   tile: i32,
 ): void {
-  if (rowBegin >= rowEnd || (!DOT8 && form !== WIDE)) return;
+  if (rowBegin >= rowEnd || (!DOT8 && !isWide(form))) return;
   const height = rowEnd - rowBegin;
   const width = tilePanels(tile);
-  const depth = form === WIDE ? LEVEL_BLOCK : BYTE_BLOCK;
+  const depth = isWide(form) ? LEVEL_BLOCK : BYTE_BLOCK;
   const fours = (min<usize>(depth, k - kBegin) + (FOUR - 1)) / FOUR;
   const panelStep = int8PanelBytes(k);
   const source = a + ((kBegin / depth) * rows + rowBegin) * ROW_BYTES;
@@ -63,9 +62,13 @@ export function multiplyInt8(
     const count = min<usize>(width, panelEnd - panel);
     const second = count - 1;
     const block = panels + panel * panelStep + kBegin * PANEL;
-    if (form === WIDE) {
+    if (isWide(form)) {
       widenPanel(scratch, block, fours);
       if (second !== 0) widenPanel(scratch + BLOCK_BYTES, block + panelStep, fours);
+    }
+    if (form === CROSSED) {
+      crossedProducts(tile, sums, step, source, height, scratch, count, fours, first);
+    } else if (form === WIDE) {
       const widenedStep = second * BLOCK_BYTES;
       rowProducts<i32>(tile, sums, second * step, source, ROW_BYTES, height, scratch, widenedStep, 2 * fours, first);
     } else if (DOT8) {
@@ -78,7 +81,8 @@ export function multiplyInt8(
     }
     // While they lie in L1.
     for (let column = panel * PANEL_BYTES; sums < end; sums += step, column += PANEL_BYTES) {
-      if (form !== WIDE) removeZeros(sums, sums + step, zero + (rowBegin << 2), weightSum + column);
+      if (form === CROSSED) removeTerms(sums, sums + step, zero + (rowBegin << 2), weightSum + column);
+      else if (form !== WIDE) removeZeros(sums, sums + step, zero + (rowBegin << 2), weightSum + column);
       if (scale !== 0) scaleSums(sums, sums + step, scale + (rowBegin << 2), weightScale + column);
     }
   }

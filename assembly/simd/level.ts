@@ -4,6 +4,18 @@
  */
 export const LEAST_RANGE: f32 = 7.888609052210118e-31;
 
-/** What levels are kept as, by the codes of the ABI: i16 less their zero point; bytes from 0, or from -128 on. */
+/** What levels are kept as, by the codes of the ABI: i16 less their zero point; bytes from 0, or from -128 on; as WIDE, for products of sums. */
 export const WIDE: i32 = 0;
 export const SIGNED: i32 = 2;
+export const CROSSED: i32 = 3;
+
+/** Whether levels of this form are i16. */
+export function isWide(form: i32): bool {
+  return form === WIDE || form === CROSSED;
+}
+
+/** Of fours of i16 lanes: lane 0 by 2 plus lane 1 by 3, as i32 in both pairs of a four. */
+export function crossed(levels: v128): v128 {
+  const swapped = i8x16.shuffle(levels, levels, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  return i32x4.dot_i16x8_s(levels, swapped);
+}

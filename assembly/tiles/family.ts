@@ -7,6 +7,7 @@
  *   6x16   as 6x8 on registers of 256 bits (V8's revectorizer) or on 32 registers (ARM); spills on 15 of 128 bits
  *   5x16   10 + 2 + 1 and the product of an unfused multiply-add, or of 8 bits, at 256 bits
  *   2x16   8 + 2 of a + 4 of b and the product of 8 bits: all registers at 128 bits, and the fewest loads for them
+ *   3x8, 3x16   of `crossed.ts`, at 128 and 256 bits; elsewhere they are 4x8 and 5x16 with rows left over
  */
 import { tile } from "./tile";
 
@@ -22,12 +23,17 @@ type Six = (a: u8, b: u8, c: u8, d: u8, e: u8, f: u8) => void;
 
 const TILE_6X8: i32 = 0;
 const TILE_4X8: i32 = 1;
-const TILE_6X16: i32 = 2;
-const TILE_5X16: i32 = 3;
-const TILE_2X16: i32 = 4;
+const TILE_3X8: i32 = 2;
+const TILE_6X16: i32 = 3;
+const TILE_5X16: i32 = 4;
+const TILE_3X16: i32 = 5;
+const TILE_2X16: i32 = 6;
 
 export function tileRows(code: i32): usize {
-  return code === TILE_4X8 ? 4 : code === TILE_5X16 ? 5 : code === TILE_2X16 ? 2 : 6;
+  if (code === TILE_4X8) return 4;
+  if (code === TILE_5X16) return 5;
+  if (code === TILE_2X16) return 2;
+  return code === TILE_3X8 || code === TILE_3X16 ? 3 : 6;
 }
 
 /** Panels of 8 columns that a tile takes side by side: what a host rounds its ranges of panels to. */
@@ -49,7 +55,7 @@ export function runTile<T>(
   first: bool,
 ): void {
   if (code === TILE_6X8) tile<T, Six, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
-  else if (code === TILE_4X8) tile<T, Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
+  else if (code === TILE_4X8 || code === TILE_3X8) tile<T, Four, One>(sums, 0, a, aStride, rows, panel, 0, k, first);
   else if (code === TILE_6X16) tile<T, Six, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
   else if (code === TILE_2X16) tile<T, Two, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);
   else tile<T, Five, Two>(sums, sumsStep, a, aStride, rows, panel, panelStep, k, first);

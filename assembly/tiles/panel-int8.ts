@@ -9,6 +9,7 @@
  * i16 [k / 2][8][2].
  */
 
+import { LEVEL_BLOCK } from "./column-block";
 import { PANEL } from "./product";
 
 /** k of one word. */
@@ -17,6 +18,9 @@ export const FOUR: usize = 4;
 /** Bytes of a panel for four k, as stored and widened. */
 export const FOUR_BYTES: usize = 32;
 export const FOUR_WIDENED_BYTES: usize = 64;
+
+/** Bytes of one widened block of a panel. */
+export const BLOCK_BYTES: usize = (LEVEL_BLOCK / FOUR) * FOUR_WIDENED_BYTES;
 
 /** Bytes of one panel: k in fours. */
 export function int8PanelBytes(k: usize): usize {

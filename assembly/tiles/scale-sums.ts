@@ -17,6 +17,17 @@ export function removeZeros(sums: usize, end: usize, zero: usize, weightSum: usi
   }
 }
 
+/** sums[r, n] -= rowTerm[r] + columnTerm[n], i32 all of them: what `crossed.ts` has too much. */
+export function removeTerms(sums: usize, end: usize, rowTerm: usize, columnTerm: usize): void {
+  const low = v128.load(columnTerm);
+  const high = v128.load(columnTerm, 16);
+  for (; sums < end; sums += PANEL_BYTES, rowTerm += 4) {
+    const x = v128.load32_splat(rowTerm);
+    v128.store(sums, i32x4.sub(v128.load(sums), i32x4.add(x, low)));
+    v128.store(sums, i32x4.sub(v128.load(sums, 16), i32x4.add(x, high)), 16);
+  }
+}
+
 /** sums[r, n] = (f32) sums[r, n] * (scale[r] * weightScale[n]): the integer, the product of the scales and the result round once each. */
 export function scaleSums(sums: usize, end: usize, scale: usize, weightScale: usize): void {
   const low = v128.load(weightScale);

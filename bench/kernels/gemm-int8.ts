@@ -28,6 +28,8 @@ function levelIndex(r: number, i: number): number {
 /** Of a product in 8 bits: what is exact is exact, then three roundings of f32. */
 const BOUND = 4 * 2 ** -24;
 
+const FORM_NAMES = ["plain", "fused", "fused", "crossed"];
+
 /** One product in 8 bits as the model calls it, its rows being quantised already; its answer checked: throws when an element is off. */
 export function gemmInt8Case(
   variant: Variant,
@@ -55,7 +57,7 @@ export function gemmInt8Case(
   kernels.quantise(levels, a, scales, zeros, LEVELS.wide, ROWS, k, 0, ROWS);
   kernels.quantise(kept, a, scales, zeros, form, ROWS, k, 0, ROWS);
   kernels.packInt8(panels, weightScales, weights, scratch, k, STORAGE.f32, 0, 0, columns);
-  kernels.sumInt8(weightSums, panels, k, 0, columns / PANEL);
+  kernels.sumInt8(weightSums, panels, form, k, 0, columns / PANEL);
   const count = columns / PANEL;
   let panel = 0;
   const run = (): void => {
@@ -101,7 +103,7 @@ export function gemmInt8Case(
       throw new Error(`gemm int8 ${shape.name} [${r},${n}]: ${got}, expected ${expected}`);
   }
   return {
-    name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} int8 ${tile}${form === LEVELS.wide ? "" : " dot8"}`,
+    name: `${variant} ${shape.name} ${ROWS}x${columns}x${k} int8 ${FORM_NAMES[form]} ${tile}`,
     flop: 2 * ROWS * TASK_PANELS * PANEL * k,
     run,
   };

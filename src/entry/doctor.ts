@@ -15,12 +15,15 @@ export interface Diagnosis {
   readonly variants: readonly { readonly name: Variant; readonly ok: boolean; readonly why: string }[];
   readonly features: { readonly fma: boolean; readonly dot8: string; readonly sharedMemory: boolean };
   readonly threads: number;
-  /** By variant: the tile that a large model gets, and GFLOP/s of one thread for each; the same of products of 8 bits, in GOP/s. */
+  /** By variant: the tile that a large model gets, and GFLOP/s of one thread for each; the same of products of 8 bits, in GOP/s, with the way they are made before the tile. */
   readonly tiles: Readonly<Record<string, TimedTile & { readonly int8: TimedTile }>>;
   readonly notes: readonly string[];
 }
 
-type TimedTile = Pick<TileChoice, "tile" | "gflops">;
+interface TimedTile {
+  readonly tile: string;
+  readonly gflops: TileChoice["gflops"];
+}
 
 interface TimedTiles {
   readonly name: Variant;
@@ -64,6 +67,6 @@ function timeTiles({ name, module, dot8 }: VariantReport): TimedTiles[] {
   return [{ name, float, int8: chooseInt8Tile(module, isThreaded(name), untimed, now) }];
 }
 
-function shown({ tile, gflops }: TileChoice): TimedTile {
-  return { tile, gflops };
+function shown({ label, gflops }: TileChoice): TimedTile {
+  return { tile: label, gflops };
 }

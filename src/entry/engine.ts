@@ -195,7 +195,8 @@ export class Engine {
 
   /** To be called when weights of 8 bits are loaded: sums their columns where the way they are multiplied needs that. */
   async sumInt8Columns(signal?: AbortSignal): Promise<void> {
-    if (this.#tiles.levels !== LEVELS.wide) await this.#run("sumInt8Columns", undefined, undefined, [], signal);
+    const { levels } = this.#tiles;
+    if (levels !== LEVELS.wide) await this.#run("sumInt8Columns", levels, undefined, [], signal);
   }
 
   /** Puts `bytes` bytes of the workers' memory at `at`, which are zero afterwards, at the beginning of `room`: given away, and given back. */

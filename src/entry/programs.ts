@@ -19,7 +19,7 @@ import { CONTROL_BYTES } from "../threads/control.js";
 import { Ring } from "../threads/ring.js";
 import type { Program, Reply } from "../threads/serve.js";
 import { Team } from "../threads/team.js";
-import type { Pointer, Storage } from "../wasm/abi.js";
+import type { LevelForm, Pointer, Storage } from "../wasm/abi.js";
 import { NULL, STORAGE_BYTES, TILE } from "../wasm/abi.js";
 import { instantiateKernels } from "../wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32, i32, u8 } from "../wasm/memory.js";
@@ -93,10 +93,10 @@ const timeTiles: Program<ModelContext> = (x, { fallback, kinds }: TimeTilesInput
   return { output: output satisfies TimeTilesOutput };
 };
 
-/** What levels kept as bytes need of the weights, once these are there. */
-const sumInt8Columns: Program<ModelContext> = (x): undefined => {
+/** What levels of this form need of the weights, once these are there. */
+const sumInt8Columns: Program<ModelContext> = (x, form: LevelForm): undefined => {
   for (const { qkv, proj, fc1, fc2 } of x.plan.weights.blocks) {
-    for (const layer of [qkv, proj, fc1, fc2]) if ("scales" in layer) sumColumns(x, layer);
+    for (const layer of [qkv, proj, fc1, fc2]) if ("scales" in layer) sumColumns(x, layer, form);
   }
 };
 

@@ -1,4 +1,4 @@
-import type { Epilogue, Pointer, Storage } from "../wasm/abi.js";
+import type { Epilogue, LevelForm, Pointer, Storage } from "../wasm/abi.js";
 import {
   EPILOGUE,
   INT8_WIDENED_BYTES,
@@ -31,7 +31,7 @@ export interface FloatLinear extends Layer {
 /** W in 8 bits, times the scale of each column, f32 padded to whole panels. */
 export interface Int8Linear extends Layer {
   readonly scales: Pointer;
-  /** i32 padded to whole panels: sums of the columns, once `sumColumns` has made them. */
+  /** i32 padded to whole panels: of the columns, once `sumColumns` has made them. */
   readonly sums: Pointer;
 }
 
@@ -199,12 +199,12 @@ function int8Sums(x: ProductContext, a: Blocks, w: Int8Linear): Work {
 /** Panels of one task: 512 KB of 4096 k. */
 const SUMMED_PANELS = 16;
 
-/** The sums of a layer's columns, which levels kept as bytes need: once, when its weights are there. */
-export function sumColumns(x: OpContext, w: Int8Linear): void {
+/** The sums of a layer's columns, which all levels but plain wide ones need: once, when its weights are there. */
+export function sumColumns(x: OpContext, w: Int8Linear, form: LevelForm): void {
   const panels = Math.ceil(w.columns / PANEL);
   x.team.each(Math.ceil(panels / SUMMED_PANELS), (task) => {
     const begin = task * SUMMED_PANELS;
-    x.kernels.sumInt8(w.sums, w.panels, w.k, begin, Math.min(begin + SUMMED_PANELS, panels));
+    x.kernels.sumInt8(w.sums, w.panels, form, w.k, begin, Math.min(begin + SUMMED_PANELS, panels));
   });
   x.team.barrier();
 }

@@ -44,15 +44,15 @@ export const LEVEL_BLOCK = 2 * COLUMN_BLOCK;
 export const BYTE_BLOCK = 4 * COLUMN_BLOCK;
 
 /**
- * What the levels of 8-bit products are kept as: i16 less their zero point, for 16-bit dots, which are exact everywhere; or bytes, unsigned or signed as the engine's fused 8-bit
- * dot takes them, where that is exact. The integers of a product are the same. Values are part of the ABI.
+ * What the levels of 8-bit products are kept as: i16 less their zero point, for 16-bit dots, which are exact everywhere, plain or of sums with half the multiplications (`crossed`); or
+ * bytes, unsigned or signed as the engine's fused 8-bit dot takes them, where that is exact. The integers of a product are the same. Values are part of the ABI.
  */
-export const LEVELS = { wide: 0, unsigned: 1, signed: 2 } as const;
+export const LEVELS = { wide: 0, unsigned: 1, signed: 2, crossed: 3 } as const;
 export type LevelForm = (typeof LEVELS)[keyof typeof LEVELS];
 
 /** Columns of a block of levels, and k that a call of `multiplyInt8` takes. */
 export function levelBlock(form: LevelForm): number {
-  return form === LEVELS.wide ? LEVEL_BLOCK : BYTE_BLOCK;
+  return form === LEVELS.wide || form === LEVELS.crossed ? LEVEL_BLOCK : BYTE_BLOCK;
 }
 
 /** Query rows that `attention` takes at a time: their scores are all the scratch it needs. */
@@ -62,7 +62,7 @@ export const ATTENTION_ROWS = 60;
  * Register tiles, rows x columns: a family that the host chooses from by timing, because which is fastest is the engine's doing and not the
  * processor's alone. Every variant has them all, and all give the same bytes. Values are part of the ABI.
  */
-export const TILE = { "6x8": 0, "4x8": 1, "6x16": 2, "5x16": 3, "2x16": 4 } as const;
+export const TILE = { "6x8": 0, "4x8": 1, "3x8": 2, "6x16": 3, "5x16": 4, "3x16": 5, "2x16": 6 } as const;
 export type TileName = keyof typeof TILE;
 export type Tile = (typeof TILE)[TileName];
 
@@ -227,8 +227,8 @@ export interface Kernels {
    * (`packInt8`). With the last block it becomes f32: times scale[row] * weightScale[column], scale f32 [rows], weightScale f32 padded to whole panels; where `scale` is NULL the
    * integers stay.
    *
-   * Wide levels, by 16-bit dots, take scratch INT8_WIDENED_BYTES. Bytes, by the fused 8-bit dot, take zero i32 [rows] of the levels and weightSum i32 padded to whole panels
-   * (`sumInt8`), and nothing happens where that dot is not compiled in.
+   * Levels of i16, by 16-bit dots, take scratch INT8_WIDENED_BYTES; all but plain wide ones zero i32 [rows] of the levels and weightSum i32 padded to whole panels (`sumInt8`). Of
+   * bytes nothing happens where the fused 8-bit dot is not compiled in.
    */
   multiplyInt8(
     partial: Pointer,
@@ -250,12 +250,12 @@ export interface Kernels {
     tile: Tile,
   ): void;
 
-  /** dst i32 padded to whole panels = the sum of each column of 8-bit panels, for panels in range. */
-  sumInt8(dst: Pointer, panels: Pointer, k: number, panelBegin: number, panelEnd: number): void;
+  /** dst i32 padded to whole panels = of each column of 8-bit panels the sum that levels of this form take (not plain wide ones), for panels in range. */
+  sumInt8(dst: Pointer, panels: Pointer, form: LevelForm, k: number, panelBegin: number, panelEnd: number): void;
 
   /**
    * dst i16 [rows,width] in blocks of LEVEL_BLOCK columns, or bytes in blocks of BYTE_BLOCK, padded to a multiple of 4, and scale f32 [rows] from src f32 [rows,width] in column blocks: 8-bit levels
-   * less their zero point, per row; bytes have it, in zero i32 [rows]. Rows in range.
+   * less their zero point, per row; bytes have it, in zero i32 [rows], where crossed levels have what their products have too much. Rows in range.
    */
   quantise(
     dst: Pointer,

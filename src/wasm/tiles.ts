@@ -18,10 +18,27 @@ import { instantiateKernels } from "./instantiate.js";
 import { Arena, createMemory, ensureMemory, f32 } from "./memory.js";
 
 /**
- * Which register tile is fastest here, found by running all of them: it depends on the engine's registers, its register allocator and its
+ * Which register tile is fastest here, found by running all that may be: it depends on the engine's registers, its register allocator and its
  * flags, and no instruction tells. All tiles give the same bytes, so a wrong choice costs time and nothing else.
  */
 export const TILES = Object.keys(TILE) as TileName[];
+
+/** Those that may be fastest where every product is a multiplication, and those of `assembly/tiles/crossed.ts`, which holds two operands of each kind. */
+const PLAIN: readonly TileName[] = ["6x8", "4x8", "6x16", "5x16", "2x16"];
+const CROSSED: readonly TileName[] = ["3x8", "3x16", "2x16"];
+
+/** A tile, and what it multiplies: floats, or levels of this form. */
+interface Contender {
+  readonly tile: TileName;
+  readonly form?: LevelForm;
+  readonly label: string;
+}
+
+const FLOATS: readonly Contender[] = PLAIN.map((tile) => ({ tile, label: tile }));
+
+function contenders(form: LevelForm, name: string, tiles: readonly TileName[]): Contender[] {
+  return tiles.map((tile) => ({ tile, form, label: `${name} ${tile}` }));
+}
 
 /** What is multiplied: floats in f32, or levels and weights of 8 bits. Each has a tile of its own. */
 export type ProductKind = "float" | "int8";
@@ -31,7 +48,7 @@ export interface Tiles extends Readonly<Record<ProductKind, TileName>> {
   readonly levels: LevelForm;
 }
 
-/** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s, or twice that of 8-bit products. Rows are a multiple of every tile's; two panels of one k block. */
+/** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s, or two or four times that of 8-bit products. Rows are a multiple of every tile's; two panels of one k block. */
 const SHAPE = { rows: 120, columns: 2 * PANEL };
 
 /**
@@ -50,36 +67,37 @@ const GAIN = 0.95;
 const PATIENCE_MS = 100;
 
 export interface TileRace {
-  /** Milliseconds of the fastest sample of each tile. */
-  readonly best: Readonly<Record<TileName, number>>;
-  /** Some tiles were optimised and others not when patience ended. */
+  /** Milliseconds of the fastest sample of each contender. */
+  readonly best: readonly number[];
+  /** Some were optimised and others not when patience ended. */
   readonly unfinished: boolean;
   /** The clock stood still during a sample: nothing can be told. */
   readonly coarse: boolean;
 }
 
-/** Samples all tiles in turn until their minima are steady. `now` is in milliseconds. */
-export function raceTiles(sample: (tile: TileName) => void, now: () => number): TileRace {
-  const best = Object.fromEntries(TILES.map((tile) => [tile, Number.POSITIVE_INFINITY])) as Record<TileName, number>;
-  for (const tile of TILES) sample(tile); // Compiles, where the engine is lazy.
+/** Samples `count` contenders in turn until their minima are steady. `now` is in milliseconds. */
+export function raceTiles(count: number, sample: (index: number) => void, now: () => number): TileRace {
+  const best = new Array<number>(count).fill(Number.POSITIVE_INFINITY);
+  for (let index = 0; index < count; index++) sample(index); // Compiles, where the engine is lazy.
   const begin = now();
   let unoptimised: number | undefined;
   for (let steady = 0; ; ) {
     steady++;
     let end = begin;
-    for (const tile of TILES) {
+    for (let index = 0; index < count; index++) {
       const start = now();
-      sample(tile);
+      sample(index);
       end = now();
       const took = end - start;
       if (took <= 0) return { best, unfinished: false, coarse: true };
-      if (took < best[tile] * GAIN) steady = 0;
-      best[tile] = Math.min(best[tile], took);
+      const before = best[index]!;
+      if (took < before * GAIN) steady = 0;
+      best[index] = Math.min(before, took);
     }
     // The slowest first sample may have been interrupted: the second slowest.
-    unoptimised ??= Object.values(best).sort((a, b) => b - a)[1] ?? 0;
-    const fastest = Math.min(...Object.values(best));
-    const unfinished = TILES.some((tile) => best[tile] * WORST_OPTIMISED > fastest);
+    unoptimised ??= best.toSorted((a, b) => b - a)[1] ?? 0;
+    const fastest = Math.min(...best);
+    const unfinished = best.some((time) => time * WORST_OPTIMISED > fastest);
     const optimised = fastest * SPEED_UP < unoptimised && !unfinished;
     if (steady >= STEADY_ROUNDS && (optimised || end - begin >= PATIENCE_MS))
       return { best, unfinished, coarse: false };
@@ -88,65 +106,84 @@ export function raceTiles(sample: (tile: TileName) => void, now: () => number): 
 
 export interface TileChoice {
   readonly tile: TileName;
-  /** Billions of operations a second of one thread, in the race: GFLOP/s, or GOP/s of 8-bit products. Empty when the clock is too coarse to tell. */
-  readonly gflops: Readonly<Partial<Record<TileName, number>>>;
+  /** Its name among the rates. */
+  readonly label: string;
+  /** Billions of operations a second of one thread, in the race: GFLOP/s of tiles, or GOP/s of 8-bit products by levels and tiles. Empty when the clock is too coarse to tell. */
+  readonly gflops: Readonly<Record<string, number>>;
   /** What was not as expected. */
   readonly notes: readonly string[];
 }
 
-/**
- * Times every tile of a compiled variant on this thread, in a memory of its own: products of floats, or of 8 bits with levels of this form. `fallback` is taken where the clock is
- * too coarse.
- */
+/** Times the tiles of f32 products of a compiled variant on this thread, in a memory of its own. `fallback` is taken where the clock is too coarse. */
 export function chooseTile(
   module: WebAssembly.Module,
   shared: boolean,
   fallback: TileName,
   now: () => number,
-  form?: LevelForm,
 ): TileChoice {
-  const { rows, columns } = SHAPE;
-  // As many bytes of each, and as many operations to a vector: 8-bit products are made of pairs or of fours of k.
-  const k = form === undefined ? K_BLOCK : levelBlock(form);
-  const arena = new Arena(ARENA_BASE);
-  const partial = arena.take(partialBytes(rows, columns / PANEL));
-  const a = arena.take(blockElements(rows, k) * 4);
-  const panels = arena.take(panelElements(columns, k) * 4);
-  const scratch = arena.take(Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES));
-  const memory = createMemory(ARENA_BASE, shared);
-  ensureMemory(memory, arena.end);
-  // Pages never written to are one page of zeros to the processor, and reading it under many addresses is a fifth slower (Zen 4).
-  f32(memory, partial, (arena.end - partial) / 4).fill(1);
-  const { multiply, multiplyInt8 }: Kernels = instantiateKernels(module, memory);
-  const end = columns / PANEL;
-  const sample = (tile: TileName): void => {
-    const code = TILE[tile];
-    if (form === undefined) multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, code);
-    else
-      multiplyInt8(partial, a, panels, scratch, NULL, scratch, NULL, scratch, form, rows, k, 0, rows, 0, 0, end, code);
-  };
-  return judge(raceTiles(sample, now), 2 * rows * columns * k, fallback);
+  return choose(module, shared, FLOATS, { tile: fallback, label: fallback }, now);
 }
 
-/** Of 8-bit products: times those of 16-bit dots, and those of the fused dot where it is exact (`fallback.levels`), and takes the fastest of all. */
+/** The same of 8-bit products: by plain 16-bit dots, by those of sums, and by the fused dot where it is exact (`fallback.levels`). */
 export function chooseInt8Tile(
   module: WebAssembly.Module,
   shared: boolean,
   fallback: Tiles,
   now: () => number,
 ): TileChoice & { readonly levels: LevelForm } {
-  const choose = (levels: LevelForm) => ({ ...chooseTile(module, shared, fallback.int8, now, levels), levels });
-  const wide = choose(LEVELS.wide);
-  if (fallback.levels === LEVELS.wide) return wide;
-  const fused = choose(fallback.levels);
-  const rate = ({ tile, gflops }: TileChoice): number => gflops[tile] ?? 0;
-  return rate(fused) >= rate(wide) ? fused : wide;
+  const { int8: tile, levels } = fallback;
+  const racing = [...contenders(LEVELS.wide, "plain", PLAIN), ...contenders(LEVELS.crossed, "crossed", CROSSED)];
+  if (levels !== LEVELS.wide) racing.push(...contenders(levels, "fused", PLAIN));
+  const { form, ...choice } = choose(module, shared, racing, { tile, form: levels, label: tile }, now);
+  return { ...choice, levels: form ?? levels };
 }
 
-function judge({ best, unfinished, coarse }: TileRace, operations: number, fallback: TileName): TileChoice {
-  if (coarse) return { tile: fallback, gflops: {}, notes: [`tile ${fallback}: the clock is too coarse to time tiles`] };
-  const tile = TILES.reduce((a, b) => (best[b] < best[a] ? b : a));
-  const gflops = Object.fromEntries(TILES.map((name) => [name, operations / best[name] / 1e6]));
-  const notes = unfinished ? [`tile ${tile}: the engine had not optimised every tile when they were timed`] : [];
-  return { tile, gflops, notes };
+function choose(
+  module: WebAssembly.Module,
+  shared: boolean,
+  racing: readonly Contender[],
+  fallback: Contender,
+  now: () => number,
+): TileChoice & Contender {
+  const { best, unfinished, coarse } = raceTiles(racing.length, sampler(module, shared, racing), now);
+  if (coarse)
+    return { ...fallback, gflops: {}, notes: [`tile ${fallback.label}: the clock is too coarse to time tiles`] };
+  const winner = racing[best.indexOf(Math.min(...best))]!;
+  const rates = racing.map(({ label, form }, index) => [label, operations(form) / best[index]! / 1e6] as const);
+  const { label } = winner;
+  const notes = unfinished ? [`tile ${label}: the engine had not optimised every tile when they were timed`] : [];
+  return { ...winner, gflops: Object.fromEntries(rates), notes };
+}
+
+/** As many bytes of each, and so as many operations to a vector: 8-bit products are made of pairs or of fours of k. */
+function depth(form: LevelForm | undefined): number {
+  return form === undefined ? K_BLOCK : levelBlock(form);
+}
+
+function operations(form: LevelForm | undefined): number {
+  return 2 * SHAPE.rows * SHAPE.columns * depth(form);
+}
+
+/** Runs one sample of a contender. */
+function sampler(module: WebAssembly.Module, shared: boolean, racing: readonly Contender[]): (index: number) => void {
+  const { rows, columns } = SHAPE;
+  const end = columns / PANEL;
+  const arena = new Arena(ARENA_BASE);
+  const partial = arena.take(partialBytes(rows, end));
+  const a = arena.take(blockElements(rows, K_BLOCK) * 4);
+  const panels = arena.take(panelElements(columns, K_BLOCK) * 4);
+  const scratch = arena.take(Math.max(WIDENED_BYTES, INT8_WIDENED_BYTES));
+  const memory = createMemory(ARENA_BASE, shared);
+  ensureMemory(memory, arena.end);
+  // Pages never written to are one page of zeros to the processor, and reading it under many addresses is a fifth slower (Zen 4).
+  f32(memory, partial, (arena.end - partial) / 4).fill(1);
+  const { multiply, multiplyInt8 }: Kernels = instantiateKernels(module, memory);
+  return (index) => {
+    const { tile, form } = racing[index]!;
+    const k = depth(form);
+    const code = TILE[tile];
+    if (form === undefined) multiply(partial, a, panels, scratch, rows, k, STORAGE.f32, 0, rows, 0, 0, end, code);
+    else
+      multiplyInt8(partial, a, panels, scratch, NULL, scratch, NULL, scratch, form, rows, k, 0, rows, 0, 0, end, code);
+  };
 }

@@ -54,9 +54,9 @@ function hashOf(...arrays: readonly Float32Array[]): string {
 
 for (const variant of RELAXED_EXPECTED ? (["simd", "relaxed"] as const) : (["simd"] as const)) {
   const test = suite(`every tile, ${variant}`);
-  // Bytes for the fused 8-bit dot only where that is exact: the same integers.
+  // Bytes for the fused 8-bit dot only where that is exact. The integers of all are the same.
   const { dot8 } = await probe(nodeHost(), variant);
-  const forms = [LEVELS.wide, ...(dot8 === "unsigned" || dot8 === "signed" ? [LEVELS[dot8]] : [])];
+  const forms = [LEVELS.wide, LEVELS.crossed, ...(dot8 === "unsigned" || dot8 === "signed" ? [LEVELS[dot8]] : [])];
   for (const [path, dtype] of MODELS.flatMap((path) => [[path, "auto"] as const, [path, "int8"] as const])) {
     test(`${path.split("/").at(-1)}, ${dtype}`, async () => {
       const model = await Janus.load(path, { variant, threads: 1, dtype });

@@ -54,6 +54,13 @@ export function quantiseWeight(row: ArrayLike<number>): { readonly levels: numbe
   return { levels: Array.from(row, (x) => nearest(f(x * steps))), scale: f(largest / 127) };
 }
 
+/** Of every four numbers the first by the third and the second by the fourth, what is missing being 0. */
+export function crossTerm(numbers: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i + 2 < numbers.length; i++) if (i % 4 < 2) sum += numbers[i]! * numbers[i + 2]!;
+  return sum;
+}
+
 /** `multiplyInt8` over all of k: partial i32 [panels, rows of the range, 8]. */
 export function multiplyInt8(
   partial: Int32Array,

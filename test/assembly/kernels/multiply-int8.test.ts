@@ -5,18 +5,27 @@ import {
   int8PanelBytes,
   LEVEL_BLOCK,
   LEVELS,
+  type LevelForm,
   NULL,
   PANEL,
   partialBytes,
   roundUp,
+  type Tile,
 } from "#dist/wasm/abi.js";
-import { int8Index, levelIndex, multiplyInt8 } from "../../reference/int8.js";
+import { crossTerm, int8Index, levelIndex, multiplyInt8 } from "../../reference/int8.js";
 import { assertSameBits, randomF32, randomIntegers } from "../../support/elements.js";
 import { type Buffer, forEachTile, type Lab } from "../../support/kernels.js";
 
 const test = suite("multiply-int8");
 
+/** Every test by both ways of making the products, with each tile. */
+function forEachForm(title: string, body: (lab: Lab, tile: Tile, form: LevelForm) => void): void {
+  forEachTile(test, `${title}, plain`, (lab, tile) => body(lab, tile, LEVELS.wide));
+  forEachTile(test, `${title}, crossed`, (lab, tile) => body(lab, tile, LEVELS.crossed));
+}
+
 interface Case {
+  form: LevelForm;
   rows: number;
   columns: number;
   k: number;
@@ -24,23 +33,41 @@ interface Case {
   a: Buffer<Int16Array>;
   panels: Buffer<Int8Array>;
   scratch: Buffer<Float32Array>;
+  zero: Buffer<Int32Array>;
+  weightSum: Buffer<Int32Array>;
 }
 
 type Level = (r: number, i: number) => number;
 type Weight = (n: number, i: number) => number;
 
-/** Operands from functions; garbage in the partial sums and where a has no column, zeros where a panel has no k. */
-function prepare(lab: Lab, rows: number, columns: number, k: number, level?: Level, weight?: Weight): Case {
+/** Operands from functions; garbage in the partial sums and where a has no column (but zeros where crossed products read them), zeros where a panel has no k. */
+function prepare(
+  lab: Lab,
+  form: LevelForm,
+  rows: number,
+  columns: number,
+  k: number,
+  level?: Level,
+  weight?: Weight,
+): Case {
   const seed = rows * 10007 + columns * 101 + k;
   const levels = randomIntegers(rows * k, seed, 511);
   const weights = randomIntegers(roundUp(columns, PANEL) * k, seed + 1, 255);
   const a = new Int16Array(rows * roundUp(k, LEVEL_BLOCK)).fill(12345);
   for (let r = 0; r < rows; r++)
     for (let i = 0; i < k; i++) a[levelIndex(rows, r, i)] = level ? level(r, i) : levels[r * k + i]! - 255;
+  if (form === LEVELS.crossed)
+    for (let r = 0; r < rows; r++) for (let i = k; i < roundUp(k, 4); i++) a[levelIndex(rows, r, i)] = 0;
   const panels = new Int8Array(int8PanelBytes(columns, k));
   for (let n = 0; n < roundUp(columns, PANEL); n++)
     for (let i = 0; i < k; i++) panels[int8Index(n, i, k)] = weight ? weight(n, i) : weights[n * k + i]! - 127;
+  const along = Array.from({ length: k }, (_, i) => i);
+  const zero = Int32Array.from({ length: rows }, (_, r) => crossTerm(along.map((i) => a[levelIndex(rows, r, i)]!)));
+  const weightSum = Int32Array.from({ length: roundUp(columns, PANEL) }, (_, n) =>
+    crossTerm(along.map((i) => panels[int8Index(n, i, k)]!)),
+  );
   return {
+    form,
     rows,
     columns,
     k,
@@ -48,6 +75,8 @@ function prepare(lab: Lab, rows: number, columns: number, k: number, level?: Lev
     a: lab.from(Int16Array, a),
     panels: lab.from(Int8Array, panels),
     scratch: lab.scratch(INT8_WIDENED_BYTES),
+    zero: lab.from(Int32Array, zero),
+    weightSum: lab.from(Int32Array, weightSum),
   };
 }
 
@@ -62,7 +91,7 @@ function whole({ rows, columns }: Case): Range {
   return { rowBegin: 0, rowEnd: rows, panelBegin: 0, panelEnd: Math.ceil(columns / PANEL) };
 }
 
-function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[16], range: Range): void {
+function run(lab: Lab, c: Case, tile: Tile, range: Range): void {
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
   const { partial, a, panels, scratch } = c;
   for (let k = 0; k < c.k; k += LEVEL_BLOCK) {
@@ -70,10 +99,10 @@ function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>
     lab.kernels.multiplyInt8(
       ...at,
       NULL,
+      c.zero.pointer,
       NULL,
-      NULL,
-      NULL,
-      LEVELS.wide,
+      c.weightSum.pointer,
+      c.form,
       c.rows,
       c.k,
       rowBegin,
@@ -87,7 +116,7 @@ function run(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>
 }
 
 /** The integers of the range, and what lies behind them untouched. */
-function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"]>[16], range = whole(c)): void {
+function check(lab: Lab, c: Case, tile: Tile, range = whole(c)): void {
   const expected = c.partial.data.slice();
   run(lab, c, tile, range);
   const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
@@ -95,29 +124,29 @@ function check(lab: Lab, c: Case, tile: Parameters<Lab["kernels"]["multiplyInt8"
   assertSameBits(c.partial.data, expected, `${c.rows} x ${c.columns} x ${c.k}`);
 }
 
-forEachTile(test, "every ragged shape", (lab, tile) => {
+forEachForm("every ragged shape", (lab, tile, form) => {
   for (let rows = 1; rows <= 13; rows++) {
     for (const columns of [1, 8, 9, 16, 17, 24]) {
       for (const k of [1, 2, 3, 4, 5, 7, 8, 9]) {
         lab.reset();
-        check(lab, prepare(lab, rows, columns, k), tile);
+        check(lab, prepare(lab, form, rows, columns, k), tile);
       }
     }
   }
 });
 
-forEachTile(test, "k about a block, with tiles, rows and panels left over", (lab, tile) => {
+forEachForm("k about a block, with tiles, rows and panels left over", (lab, tile, form) => {
   for (const rows of [1, 5, 6, 7, 13]) {
     for (const columns of [8, 16, 24]) {
       for (const k of [LEVEL_BLOCK - 1, LEVEL_BLOCK, LEVEL_BLOCK + 1, 2 * LEVEL_BLOCK + 6]) {
         lab.reset();
-        check(lab, prepare(lab, rows, columns, k), tile);
+        check(lab, prepare(lab, form, rows, columns, k), tile);
       }
     }
   }
 });
 
-forEachTile(test, "ranges of rows and panels", (lab, tile) => {
+forEachForm("ranges of rows and panels", (lab, tile, form) => {
   for (const [rowBegin, rowEnd] of [
     [0, 1],
     [1, 8],
@@ -129,25 +158,26 @@ forEachTile(test, "ranges of rows and panels", (lab, tile) => {
       [1, 4],
     ] as const) {
       lab.reset();
-      check(lab, prepare(lab, 23, 40, 270), tile, { rowBegin, rowEnd, panelBegin, panelEnd });
+      check(lab, prepare(lab, form, 23, 40, 270), tile, { rowBegin, rowEnd, panelBegin, panelEnd });
     }
   }
 });
 
-forEachTile(test, "without rows or panels nothing is touched", (lab, tile) => {
-  const c = prepare(lab, 7, 16, 30);
+forEachForm("without rows or panels nothing is touched", (lab, tile, form) => {
+  const c = prepare(lab, form, 7, 16, 30);
   const before = c.partial.data.slice();
   run(lab, c, tile, { ...whole(c), rowBegin: 6, rowEnd: 5 });
   run(lab, c, tile, { ...whole(c), panelBegin: 1, panelEnd: 1 });
   assertSameBits(c.partial.data, before, "nothing");
 });
 
-forEachTile(test, "all 256 x 256 products", (lab, tile) => {
+forEachForm("all 256 x 256 products", (lab, tile, form) => {
   // Row r has level r - 128 in every k, column n of panel group g weight n + 8 g - 128: each output is four times one product.
   for (const zero of [0, 128, 255]) {
     lab.reset();
     const c = prepare(
       lab,
+      form,
       256,
       256,
       4,
@@ -164,12 +194,13 @@ forEachTile(test, "all 256 x 256 products", (lab, tile) => {
   }
 });
 
-forEachTile(test, "extremes at k = 4096", (lab, tile) => {
+forEachForm("extremes at k = 4096", (lab, tile, form) => {
   for (const level of [-255, 255]) {
     for (const weight of [-128, 127]) {
       lab.reset();
       const c = prepare(
         lab,
+        form,
         7,
         16,
         4096,
@@ -184,14 +215,14 @@ forEachTile(test, "extremes at k = 4096", (lab, tile) => {
 
 const f = Math.fround;
 
-forEachTile(test, "with scales, the last block leaves floats: one rounding each", (lab, tile) => {
+forEachForm("with scales, the last block leaves floats: one rounding each", (lab, tile, form) => {
   for (const k of [6, LEVEL_BLOCK, LEVEL_BLOCK + 5]) {
     for (const range of [
       { rowBegin: 0, rowEnd: 9, panelBegin: 0, panelEnd: 3 },
       { rowBegin: 2, rowEnd: 7, panelBegin: 1, panelEnd: 3 },
     ]) {
       lab.reset();
-      const c = prepare(lab, 9, 24, k);
+      const c = prepare(lab, form, 9, 24, k);
       const scale = lab.from(Float32Array, randomF32(9, 1));
       const weightScale = lab.from(Float32Array, randomF32(24, 2));
       const { rowBegin, rowEnd, panelBegin, panelEnd } = range;
@@ -202,10 +233,10 @@ forEachTile(test, "with scales, the last block leaves floats: one rounding each"
         lab.kernels.multiplyInt8(
           ...at,
           scale.pointer,
-          NULL,
+          c.zero.pointer,
           weightScale.pointer,
-          NULL,
-          LEVELS.wide,
+          c.weightSum.pointer,
+          form,
           c.rows,
           k,
           rowBegin,
@@ -227,13 +258,13 @@ forEachTile(test, "with scales, the last block leaves floats: one rounding each"
   }
 });
 
-forEachTile(test, "reads nothing beyond the panels, nor beyond the last four of a", (lab, tile) => {
+forEachForm("reads nothing beyond the panels, nor beyond the last four of a", (lab, tile, form) => {
   for (const k of [1, 6, LEVEL_BLOCK + 2]) {
     lab.reset();
-    const c = prepare(lab, 7, 24, k);
+    const c = prepare(lab, form, 7, 24, k);
     check(lab, { ...c, panels: lab.atEnd(Int8Array, c.panels.data.slice()) }, tile);
     lab.reset();
-    const d = prepare(lab, 7, 24, k);
+    const d = prepare(lab, form, 7, 24, k);
     const end = levelIndex(7, 6, roundUp(k, 4) - 1) + 1;
     check(lab, { ...d, a: lab.atEnd(Int16Array, d.a.data.slice(0, end)) }, tile);
   }

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LEVELS, levelElements, NULL, roundUp } from "#dist/wasm/abi.js";
 import { blocked } from "../../reference/column-block.js";
-import { byteIndex, levelIndex, quantiseRow } from "../../reference/int8.js";
+import { byteIndex, crossTerm, levelIndex, quantiseRow } from "../../reference/int8.js";
 import { assertSameBits, randomF32 } from "../../support/elements.js";
 import { forEachVariant, type Lab } from "../../support/kernels.js";
 
@@ -120,6 +120,36 @@ for (const [name, form, lowest] of [
     }
   });
 }
+
+forEachVariant(
+  test,
+  "crossed: plain wide levels, zeros up to the last four, and the sum of their crossed products",
+  (lab) => {
+    for (const width of [1, 2, 3, 4, 5, 8, 11, 13, 255, 512, 517, 1030]) {
+      for (const shift of [-2, 0, 2]) {
+        lab.reset();
+        const rows = 5;
+        const plain = randomF32(rows * width, width, 1).map((x) => x + shift);
+        const src = lab.from(Float32Array, blocked(plain, rows, width));
+        const dst = lab.from(Int16Array, new Int16Array(levelElements(rows, width)).fill(UNTOUCHED));
+        const scale = lab.from(Float32Array, new Float32Array(rows).fill(-1));
+        const zero = lab.from(Int32Array, new Int32Array(rows).fill(-999));
+        lab.kernels.quantise(dst.pointer, src.pointer, scale.pointer, zero.pointer, LEVELS.crossed, rows, width, 1, 4);
+        const levels = new Int16Array(dst.data.length).fill(UNTOUCHED);
+        const [scales, zeros] = [new Float32Array(rows).fill(-1), new Int32Array(rows).fill(-999)];
+        for (let r = 1; r < 4; r++) {
+          const row = quantiseRow(plain.subarray(r * width, (r + 1) * width));
+          scales[r] = row.scale;
+          zeros[r] = crossTerm(row.levels);
+          for (let c = 0; c < roundUp(width, 4); c++) levels[levelIndex(rows, r, c)] = row.levels[c] ?? 0;
+        }
+        assertSameBits(scale.data, scales, `scales, width ${width}`);
+        assertSameBits(zero.data, zeros, `crossed, width ${width}`);
+        assertSameBits(dst.data, levels, `levels, width ${width}`);
+      }
+    }
+  },
+);
 
 forEachVariant(test, "reads nothing beyond a ragged row", (lab) => {
   const src = lab.atEnd(Float32Array, randomF32(7, 1));

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
-import { int8PanelBytes, PANEL, roundUp } from "#dist/wasm/abi.js";
-import { int8Index } from "../../reference/int8.js";
+import { int8PanelBytes, LEVELS, PANEL, roundUp } from "#dist/wasm/abi.js";
+import { crossTerm, int8Index } from "../../reference/int8.js";
 import { assertSameBits, randomIntegers } from "../../support/elements.js";
 import { forEachVariant } from "../../support/kernels.js";
 
@@ -24,14 +24,17 @@ forEachVariant(test, "columns of every length, panels in range only", (lab) => {
       const weights = randomIntegers(padded * k, columns + k, 256).map((x) => x - 128);
       const panels = new Int8Array(int8PanelBytes(columns, k));
       for (let n = 0; n < padded; n++) for (let i = 0; i < k; i++) panels[int8Index(n, i, k)] = weights[n * k + i]!;
-      const dst = lab.from(Int32Array, new Int32Array(padded).fill(-7));
-      lab.kernels.sumInt8(dst.pointer, lab.atEnd(Int8Array, panels).pointer, k, begin, end);
-      const expected = new Int32Array(padded).fill(-7);
-      for (let n = begin * PANEL; n < end * PANEL; n++) {
-        expected[n] = 0;
-        for (let i = 0; i < k; i++) expected[n] = expected[n]! + weights[n * k + i]!;
+      const { pointer } = lab.atEnd(Int8Array, panels);
+      for (const form of [LEVELS.unsigned, LEVELS.signed, LEVELS.crossed]) {
+        const dst = lab.from(Int32Array, new Int32Array(padded).fill(-7));
+        lab.kernels.sumInt8(dst.pointer, pointer, form, k, begin, end);
+        const expected = new Int32Array(padded).fill(-7);
+        for (let n = begin * PANEL; n < end * PANEL; n++) {
+          const column = weights.slice(n * k, (n + 1) * k);
+          expected[n] = form === LEVELS.crossed ? crossTerm(column) : column.reduce((sum, weight) => sum + weight, 0);
+        }
+        assertSameBits(dst.data, expected, `${columns} x ${k}, form ${form}, panels ${begin} to ${end}`);
       }
-      assertSameBits(dst.data, expected, `${columns} x ${k}, panels ${begin} to ${end}`);
     }
   }
 });

@@ -5,6 +5,7 @@ import {
   EPILOGUE,
   int8PanelBytes,
   LEVELS,
+  type LevelForm,
   levelElements,
   PANEL,
   roundUp,
@@ -35,7 +36,7 @@ interface Case {
 }
 
 /** A layer packed to 8 bits and run, by any tile; what was there before is the residual. */
-async function check(teams: Teams["teams"], c: Case, tile: Tile): Promise<void> {
+async function check(teams: Teams["teams"], c: Case, tile: Tile, form: LevelForm): Promise<void> {
   const { rows, columns, k, storage, after } = c;
   const a = random(rows * k, 1);
   const w = stored(columns * k, 2, storage);
@@ -48,11 +49,11 @@ async function check(teams: Teams["teams"], c: Case, tile: Tile): Promise<void> 
     const src = team.put(w.bits);
     await team.call("packInt8", panels, scales, src, team.take(4 * k * 3 + (1 << 21)), k, storage, 0, columns);
     const [at, perRow] = [team.take(levelElements(rows, k) * 2), () => team.take(rows * 4)];
-    const levels = { at, scales: perRow(), zeros: perRow(), form: LEVELS.wide };
+    const levels = { at, scales: perRow(), zeros: perRow(), form };
     const out = { at: team.put(blocked(before, rows, columns)), rows };
     const sums = team.take(roundUp(columns, PANEL) * 4);
     const layer = { panels, scales, bias: team.put(bias), sums, columns, k };
-    await team.call("sumColumns", layer);
+    await team.call("sumColumns", layer, form);
     const options =
       after === "residual"
         ? { residual: blockRows(out) }
@@ -77,15 +78,20 @@ async function check(teams: Teams["teams"], c: Case, tile: Tile): Promise<void> 
   else assertSameBits(actual, exact);
 }
 
-for (const name of Object.keys(TILE) as TileName[]) {
-  test(`${name}: the integers of 8-bit operands, scaled, whatever the storage and what follows`, async ({ teams }) => {
+for (const [name, form] of (Object.keys(TILE) as TileName[]).flatMap((name) => [
+  [name, LEVELS.wide] as const,
+  [name, LEVELS.crossed] as const,
+])) {
+  test(`${name}, ${form === LEVELS.wide ? "plain" : "crossed"}: the integers of 8-bit operands, scaled, whatever the storage and what follows`, async ({
+    teams,
+  }) => {
     for (const [, storage] of STORAGES) {
       for (const after of ["nothing", "gelu", "residual"] as const) {
-        await check(teams, { rows: 7, columns: 21, k: 50, storage, after }, TILE[name]);
+        await check(teams, { rows: 7, columns: 21, k: 50, storage, after }, TILE[name], form);
       }
     }
-    await check(teams, { rows: 61, columns: 40, k: 600, storage: STORAGE.bf16, after: "nothing" }, TILE[name]);
-    await check(teams, { rows: 300, columns: 9, k: 5, storage: STORAGE.f32, after: "residual" }, TILE[name]);
+    await check(teams, { rows: 61, columns: 40, k: 600, storage: STORAGE.bf16, after: "nothing" }, TILE[name], form);
+    await check(teams, { rows: 300, columns: 9, k: 5, storage: STORAGE.f32, after: "residual" }, TILE[name], form);
   });
 }
 
