@@ -1,4 +1,4 @@
-/** ONNX's messages by the numbers of onnx.proto3: what a graph of float32 and int8 tensors takes of them. */
+/** ONNX's messages by the numbers of onnx.proto3: what the graphs of the bench and of the tests take of them. */
 import { byteLength, embedded, float, integer, integers, type Message, type Payload, text } from "./protobuf.js";
 
 /** Intermediate representation 8, what opset 17 came with. */
@@ -8,7 +8,8 @@ export const OPSET = 17;
 /** TensorProto.DataType */
 export const FLOAT = 1;
 const INT8 = 3;
-const INT64 = 7;
+export const INT64 = 7;
+export const BOOL = 9;
 
 /** AttributeProto.AttributeType */
 const ATTRIBUTE = { float: 1, integer: 2, integers: 7 } as const;
@@ -53,16 +54,20 @@ export function byteTensor(name: string, dims: readonly number[], data: Payload 
   return [...integers(1, dims), ...integer(2, INT8), ...text(8, name), ...embedded(9, [data])];
 }
 
-/** An int64 constant: the shape that a Reshape takes. */
-export function integerTensor(name: string, values: readonly number[]): Message {
+/** An int64 constant, a vector unless said otherwise: the shape that a Reshape takes. */
+export function integerTensor(
+  name: string,
+  values: readonly number[],
+  dims: readonly number[] = [values.length],
+): Message {
   const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-  return [...integers(1, [values.length]), ...integer(2, INT64), ...text(8, name), ...embedded(9, [data])];
+  return [...integers(1, dims), ...integer(2, INT64), ...text(8, name), ...embedded(9, [data])];
 }
 
-/** A float32 input or output of the graph. */
-export function value(name: string, dims: readonly number[]): Message {
-  const shape = dims.flatMap((size) => embedded(1, integer(1, size)));
-  const type = embedded(1, [...integer(1, FLOAT), ...embedded(2, shape)]);
+/** An input or output of the graph; a dimension that has a name may have any size. */
+export function value(name: string, dims: readonly (number | string)[], elementType = FLOAT): Message {
+  const shape = dims.flatMap((size) => embedded(1, typeof size === "number" ? integer(1, size) : text(2, size)));
+  const type = embedded(1, [...integer(1, elementType), ...embedded(2, shape)]);
   return [...text(1, name), ...embedded(2, type)];
 }
 
