@@ -2,7 +2,8 @@
  * Runs every suite in a process of its own, on this Node and on Node 24, and ends with `N passed, N failed`.
  *
  * A suite that reports no test, dies, hangs, or stands in the source tree but not in the build counts as failed; so does an expected
- * folder without suites, or a missing Node 24 on a machine that npm has one for. `node build/test/run.js [pattern]` runs the suites
+ * folder without suites, or a missing Node 24 on a machine that npm has one for. One that needs packages which are not installed runs no test
+ * and prints `SKIPPED: why`; the last line says so, too. `node build/test/run.js [pattern]` runs the suites
  * whose path matches, on this Node alone unless `--engines` is given.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -30,6 +31,8 @@ const ENGINES_FOLDER = `${ROOT}.ci/engines`;
 interface Outcome {
   passed: number;
   failed: number;
+  /** Why suites did not run. */
+  skipped: string[];
 }
 
 interface Engine {
@@ -61,13 +64,15 @@ function runSuite(engine: Engine, suite: string): Promise<Outcome> {
       const total = Number(/Total:\s+(\d+)/.exec(output)?.[1] ?? 0);
       const passed = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
       const skipped = Number(/Skipped:\s+(\d+)/.exec(output)?.[1] ?? 0);
-      const sound = status === 0 && total > 0 && passed === total && skipped === 0;
+      const missing = total === 0 ? /^SKIPPED: (.+)$/m.exec(output)?.[1] : undefined;
+      const sound = status === 0 && (total > 0 || missing !== undefined) && passed === total && skipped === 0;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(
-        `${sound ? "ok  " : "FAIL"} ${engine.label} ${suite} ${passed}/${total} ${seconds} s${signal ? ` (${signal})` : ""}`,
+        `${sound ? (missing === undefined ? "ok  " : "skip") : "FAIL"} ${engine.label} ${suite} ${passed}/${total} ${seconds} s${signal ? ` (${signal})` : ""}`,
       );
       if (!sound) console.log(output);
-      resolve({ passed, failed: sound ? 0 : Math.max(1, total - passed) });
+      const why = sound && missing !== undefined ? [missing] : [];
+      resolve({ passed, failed: sound ? 0 : Math.max(1, total - passed), skipped: why });
     });
   });
 }
@@ -86,7 +91,7 @@ async function main(): Promise<void> {
   const everything = pattern === undefined;
   const found = suites();
   const selected = found.filter((suite) => everything || suite.includes(pattern));
-  const total: Outcome = { passed: 0, failed: 0 };
+  const total: Outcome = { passed: 0, failed: 0, skipped: [] };
   for (const folder of FOLDERS) {
     if (everything && !found.some((suite) => suite.startsWith(`${folder}/`))) {
       console.log(`FAIL test/${folder} holds no suite`);
@@ -104,9 +109,13 @@ async function main(): Promise<void> {
       const outcome = await runSuite(engine, suite);
       total.passed += outcome.passed;
       total.failed += outcome.failed;
+      total.skipped.push(...outcome.skipped);
     }
   }
-  console.log(`${total.passed} passed, ${total.failed} failed`);
+  const { length } = total.skipped;
+  const why =
+    length > 0 ? `, ${length} suite${length === 1 ? "" : "s"} skipped (${[...new Set(total.skipped)].join("; ")})` : "";
+  console.log(`${total.passed} passed, ${total.failed} failed${why}`);
   process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1);
 }
 
