@@ -44,12 +44,15 @@ test("it holds what runs, its types, the demo model and the licences, and nothin
     "dist/cli/main.js",
     "dist/entry/node/index.js",
     "dist/entry/node/index.d.ts",
+    "dist/entry/transformers/index.js",
+    "dist/entry/transformers/index.d.ts",
     "dist/entry/node/compute-worker.js",
     "dist/entry/node/tokenizer-worker.js",
     "dist/entry/node/decoder-process.js",
     ...["simd", "simd-threads", "relaxed", "relaxed-threads"].map((name) => `dist/wasm/${name}.wasm`),
     ...["config.json", "model.safetensors", "tokenizer.json", "README.md"].map((name) => `models/demo/${name}`),
     "models/demo/examples/00.png",
+    ...["transformers-js", "onnxruntime"].map((name) => `models/recipes/${name}.md`),
   ]) {
     assert.ok(packed.has(path), `${path} is missing`);
   }
@@ -107,16 +110,35 @@ test("import { Janus } from the package", () => {
   assert.is(run(process.execPath, ["--input-type=module", "-e", script], project), "3\n");
 });
 
+test("import { PrepareInputsEmbedsSession } from the package, with the package's class of errors", () => {
+  const script = `
+    import { JanusError } from "janus-wasm";
+    import { PrepareInputsEmbedsSession } from "janus-wasm/transformers";
+    try {
+      new PrepareInputsEmbedsSession({}, {});
+    } catch (error) {
+      console.log(error instanceof JanusError, error.code);
+    }`;
+  assert.is(run(process.execPath, ["--input-type=module", "-e", script], project), "true E_USAGE\n");
+});
+
 test("its types serve a strict project that checks libraries, too", () => {
   writeFileSync(
     join(project, "use.ts"),
     `import { type EmbedRequest, Janus, JanusError, type Tensor } from "janus-wasm";
+    import { PrepareInputsEmbedsSession } from "janus-wasm/transformers";
+    class HostTensor { constructor(readonly type: string, readonly data: Float32Array, readonly dims: number[]) {} }
     const request: EmbedRequest = { question: "What is in the image?", images: ["a.png"] };
     try {
       const janus: Janus = await Janus.load("model", { dtype: "auto", threads: 2 });
       const { inputsEmbeds }: { inputsEmbeds: Tensor<"float32"> } = await janus.embed(request);
       const data: Float32Array = inputsEmbeds.data;
       console.log(data.length);
+      const session = new PrepareInputsEmbedsSession(janus, { Tensor: HostTensor });
+      const tensor = (dims: number[]) => ({ type: "bool", dims, data: new Uint8Array(0) });
+      const masks = { images_seq_mask: tensor([1, 0]), images_emb_mask: tensor([1, 0, 0]) };
+      const { inputs_embeds } = await session.run({ input_ids: tensor([1, 0]), pixel_values: tensor([0]), ...masks });
+      console.log(inputs_embeds.dims);
       await janus.dispose();
     } catch (error) {
       if (error instanceof JanusError) console.log(error.code);
