@@ -42,7 +42,7 @@ interface Engine {
 
 function suites(): string[] {
   return readdirSync(`${ROOT}test`, { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".test.ts"))
+    .filter((path) => path.endsWith(".test.ts") && !path.includes("node_modules"))
     .map((path) => path.replaceAll("\\", "/"))
     .sort();
 }

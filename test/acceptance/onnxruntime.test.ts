@@ -15,8 +15,8 @@ test("the recipe prints what it says, and the recorded answers", async () => {
   const [program = ""] = programs;
   await inScratch(async (folder) => {
     await writeOnnxCheckpoint(folder);
-    for (const [n, { images, question, answer }] of examples.entries()) {
-      if (images.length !== 1 || n % 3 !== 0) continue;
+    for (const n of [6, 1]) {
+      const { images, question, answer } = examples[n];
       const args = [DEMO, `${folder}/onnx`, `${DEMO}/examples/${images[0]}`, question];
       const printed = await runProgram(program, args);
       assert.is(printed, `${answer}\n`, question);

@@ -8,6 +8,7 @@ export interface JsTensor {
   readonly type: string;
   readonly dims: number[];
   readonly data: Float32Array | BigInt64Array | Uint8Array;
+  readonly ort_tensor: object;
   slice(...slices: (null | number | (number | null)[])[]): JsTensor;
   tolist(): unknown[];
 }
@@ -26,6 +27,7 @@ interface Processor {
 }
 
 interface Model {
+  (inputs: Inputs): Promise<Readonly<Record<string, JsTensor>>>;
   readonly sessions: Record<string, Session>;
   generate(options: object): Promise<JsTensor>;
   generate_images(options: object): Promise<{ readonly data: Uint8Array }[]>;

@@ -13,9 +13,9 @@ interface Encoded {
 /**
  * image_embeds by pixel_values: a picture that was encoded lately is not encoded again.
  *
- * A picture is known by its pixels, all of them compared: not by the array that holds them, which a caller may fill with another, and not by
- * a hash, which must read them all as well and could be wrong. Comparing a 384x384 picture takes less than half a millisecond, encoding it seconds. What
- * it costs is memory: of Janus-Pro-1B 6.5 MB a picture (1.8 of pixels, 4.7 of embeddings), of 7B 11.2 MB.
+ * A picture is known by its pixels, all of them compared: not by the array that holds them, which a caller may fill with another, and not
+ * by a hash, which reads them all as well and could be wrong. Copying and comparing a 384x384 picture takes about a millisecond, encoding
+ * it seconds. What it costs is memory: of Janus-Pro-1B 6.5 MB a picture (1.8 of pixels, 4.7 of embeddings), of 7B 11.2 MB.
  */
 export class EncodedImages {
   readonly #janus: Pick<JanusModel, "config" | "encode" | "project">;
@@ -35,7 +35,7 @@ export class EncodedImages {
   embedsOf(pixels: Float32Array<ArrayBuffer>, signal?: AbortSignal): Promise<Float32Array> {
     const bits = new Int32Array(pixels.buffer);
     return this.#queue.run(async (turn) => {
-      const found = this.#kept.find((encoded) => isSame(encoded.pixels, bits));
+      const found = this.#kept.findLast((encoded) => isSame(encoded.pixels, bits));
       const encoded = found ?? { pixels: bits, embeds: await this.#encode(pixels, turn) };
       this.#keep(encoded);
       return encoded.embeds;
