@@ -1,14 +1,17 @@
 import { JanusError, quote } from "../errors.js";
 import { elements, shapeText, type Tensor, type TensorType } from "../tensor.js";
+import { EncodedFile } from "./encoded-file.js";
+import { type FloatDtype, floatBytes, floatChunks } from "./float-chunks.js";
 import { encodeSafetensorsHeader } from "./safetensors.js";
 
-/** A safetensors file about to be written: the header, then the data of every tensor as a view, nothing copied. */
-export interface EncodedTensors {
-  readonly bytes: number;
-  readonly chunks: readonly Uint8Array[];
+export interface EncodeTensorsOptions {
+  /** What every float32 tensor is stored as; `fp32` when not given. */
+  readonly dtype?: FloatDtype | undefined;
+  /** The `__metadata__` of the file: text by text. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The dtype of a file, and the array, of every element type; widest first: the order that keeps every tensor aligned. */
+/** The dtype of a file, and the array, of every element type; widest first: the order that keeps every tensor aligned, floats of two bytes too. */
 const DTYPES: readonly (readonly [TensorType, string, { readonly name: string }])[] = [
   ["int64", "I64", BigInt64Array],
   ["float32", "F32", Float32Array],
@@ -23,19 +26,35 @@ const DTYPES: readonly (readonly [TensorType, string, { readonly name: string }]
  */
 export function encodeTensors(
   tensors: Iterable<readonly [name: string, tensor: Tensor]>,
-  metadata: Readonly<Record<string, string>> = {},
-): EncodedTensors {
+  { dtype: floats = "fp32", metadata = {} }: EncodeTensorsOptions = {},
+): EncodedFile {
   const given = [...tensors];
   for (const [name, tensor] of given) checkTensor(name, tensor);
-  const ordered = DTYPES.flatMap(([type, dtype]) =>
-    given.filter(([, tensor]) => tensor.type === type).map(([name, { dims, data }]) => ({ name, dtype, dims, data })),
-  );
+  const stored = ([type, dtype]: (typeof DTYPES)[number]) =>
+    given
+      .filter(([, tensor]) => tensor.type === type)
+      .map(([name, tensor]) => ({ name, tensor, dtype: type === "float32" && floats === "bf16" ? "BF16" : dtype }));
+  const ordered = DTYPES.flatMap(stored);
   const header = encodeSafetensorsHeader(
-    ordered.map(({ name, dtype, dims }) => ({ name, dtype, shape: dims })),
+    ordered.map(({ name, dtype, tensor }) => ({ name, dtype, shape: tensor.dims })),
     metadata,
   );
-  const chunks = [header, ...ordered.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
-  return { bytes: chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0), chunks };
+  const bytes = ordered.reduce(
+    (sum, { tensor }) => sum + (isFloat(tensor) ? tensor.data.length * floatBytes(floats) : tensor.data.byteLength),
+    header.byteLength,
+  );
+  return new EncodedFile(bytes, function* () {
+    yield header;
+    for (const { tensor } of ordered) {
+      const { data } = tensor;
+      if (isFloat(tensor)) yield* floatChunks([tensor.data], floats);
+      else yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    }
+  });
+}
+
+function isFloat(tensor: Tensor): tensor is Tensor<"float32"> {
+  return tensor.type === "float32";
 }
 
 function checkTensor(name: string, tensor: Tensor): void {

@@ -113,6 +113,6 @@ export function towerFiles(tower: Tower, vocabRows: number): Files {
         background_color: [127, 127, 127],
       }),
     ),
-    "model.safetensors": new Uint8Array(Buffer.concat(encodeTensors(tensors).chunks)),
+    "model.safetensors": encodeTensors(tensors).toBytes(),
   };
 }

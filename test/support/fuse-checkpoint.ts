@@ -35,7 +35,6 @@ export function fuseCheckpoint(): WeightSource {
     if (name.includes("embed_tokens")) data.set(data.map((_, i) => i));
     return [name, { type: "float32", dims, data }];
   });
-  const { chunks } = encodeTensors(tensors);
   const config = {
     model_type: "multi_modality",
     vision_config: {
@@ -70,7 +69,7 @@ export function fuseCheckpoint(): WeightSource {
   return memorySource({
     "config.json": Buffer.from(JSON.stringify(config)),
     "preprocessor_config.json": Buffer.from(JSON.stringify(preprocessor)),
-    "model.safetensors": Buffer.concat([...(chunks as Iterable<Uint8Array>)]),
+    "model.safetensors": encodeTensors(tensors).toBytes(),
   });
 }
 

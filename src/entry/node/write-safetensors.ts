@@ -1,11 +1,8 @@
 import type { Tensor } from "../../tensor.js";
-import { encodeTensors } from "../../weights/encode-tensors.js";
+import { type EncodeTensorsOptions, encodeTensors } from "../../weights/encode-tensors.js";
 import type { OutputOptions } from "./output.js";
 
-export interface SafetensorsOptions extends Omit<OutputOptions, "expectedBytes"> {
-  /** The `__metadata__` of the file: text by text. */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-}
+export type SafetensorsOptions = Omit<OutputOptions, "expectedBytes"> & EncodeTensorsOptions;
 
 /**
  * Writes tensors to a safetensors file, complete or not at all.
@@ -20,9 +17,9 @@ export async function writeSafetensors(
   tensors: Readonly<Record<string, Tensor>>,
   options: SafetensorsOptions = {},
 ): Promise<number> {
-  const { metadata, ...output } = options;
-  const { bytes, chunks } = encodeTensors(Object.entries(tensors), metadata);
+  const { metadata, dtype, ...output } = options;
+  const file = encodeTensors(Object.entries(tensors), { metadata, dtype });
   // When it is called: most processes that load a model write nothing.
   const { writeAtomically } = await import("./output.js");
-  return writeAtomically(path, chunks, { ...output, expectedBytes: bytes });
+  return writeAtomically(path, file, { ...output, expectedBytes: file.byteLength });
 }

@@ -4,6 +4,7 @@ import { JanusError } from "#dist/errors.js";
 import type { Tensor } from "#dist/tensor.js";
 import { encodeTensors } from "#dist/weights/encode-tensors.js";
 import { refusedNow } from "../../support/refusal.js";
+import { plainSafetensors } from "../../support/safetensors-bytes.js";
 
 const test = suite("weights/encode-tensors");
 
@@ -17,9 +18,9 @@ const tensors: [string, Tensor][] = [
 ];
 
 test("the whole file: header padded to 8 bytes, wide types first, otherwise in the order given", () => {
-  const { bytes, chunks } = encodeTensors(tensors, { format: "pt" });
-  const file = Buffer.concat(chunks);
-  assert.is(file.length, bytes);
+  const encoded = encodeTensors(tensors, { metadata: { format: "pt" } });
+  const file = Buffer.concat([...encoded]);
+  assert.is(file.length, encoded.byteLength);
   const length = Number(file.readBigUInt64LE());
   assert.is(length % 8, 0);
   const header = JSON.parse(file.toString("utf8", 8, 8 + length));
@@ -38,6 +39,21 @@ test("the whole file: header padded to 8 bytes, wide types first, otherwise in t
   assert.is(data.readBigInt64LE(8), 2n ** 40n);
   assert.equal([data.readFloatLE(16), data.readFloatLE(20), data.readFloatLE(24)], [1, -2, 0.5]);
   assert.equal([...data.subarray(28)], [1, 0, 1, 7, 255]);
+});
+
+test("bf16: every float32 tensor, and no other; the order stays", () => {
+  const encoded = encodeTensors(tensors, { dtype: "bf16" });
+  const file = encoded.toBytes();
+  assert.is(file.length, encoded.byteLength);
+  const read = [...plainSafetensors(file)].map(([name, { dtype, shape, data }]) => [name, dtype, shape, [...data]]);
+  assert.equal(read, [
+    ["ids", "I64", [2, 1], [...new Uint8Array(BigInt64Array.of(-1n, 2n ** 40n).buffer)]],
+    ["embeds", "BF16", [1, 2], [0x80, 0x3f, 0x00, 0xc0]],
+    ["none", "BF16", [0, 4], []],
+    ["scalar", "BF16", [], [0x00, 0x3f]],
+    ["mask", "BOOL", [3], [1, 0, 1]],
+    ["pixels", "U8", [2], [7, 255]],
+  ]);
 });
 
 test("a tensor that no file would hold as it is is refused, not dropped", () => {
@@ -61,9 +77,9 @@ test("a view into a larger buffer gives its own part, and nothing is copied", ()
   const buffer = new ArrayBuffer(64);
   const data = new Float32Array(buffer, 16, 2);
   data.set([3, 4]);
-  const { chunks } = encodeTensors([["x", { type: "float32", dims: [2], data }]]);
-  assert.is(chunks[1]!.buffer, buffer);
-  assert.equal([chunks[1]!.byteOffset, chunks[1]!.byteLength], [16, 8]);
+  const [, chunk] = encodeTensors([["x", { type: "float32", dims: [2], data }]]);
+  assert.is(chunk!.buffer, buffer);
+  assert.equal([chunk!.byteOffset, chunk!.byteLength], [16, 8]);
 });
 
 test("data that does not fill its shape is E_SHAPE", () => {
