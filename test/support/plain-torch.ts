@@ -10,15 +10,18 @@ export interface PlainTensor {
 type Value = string | number | boolean | null | Value[] | Map<string, Value> | { call: string; args: Value };
 
 /**
- * Reads an honest torch.save file of two-byte elements without the code under test: trusts everything, knows the opcodes that torch
- * writes, and gathers element by element.
+ * Reads an honest torch.save file of a dict of tensors without the code under test: trusts everything, knows the opcodes that torch
+ * writes, and gathers element by element. A tensor alone gets the name "".
+ *
+ * @param width bytes of an element.
  */
-export function plainTorch(file: Uint8Array): Map<string, PlainTensor> {
+export function plainTorch(file: Uint8Array, width = 2): Map<string, PlainTensor> {
   const entries = plainZip(file);
   const pickle = [...entries].find(([name]) => name.endsWith("/data.pkl"))!;
   const root = pickle[0].slice(0, -"data.pkl".length);
   const tensors = new Map<string, PlainTensor>();
-  for (const [name, value] of plainPickle(pickle[1]) as Map<string, Value>) {
+  const saved = plainPickle(pickle[1]);
+  for (const [name, value] of saved instanceof Map ? saved : new Map([["", saved]])) {
     const [storage, offset, shape, strides] = (value as { args: Value[] }).args as [
       Value[],
       number,
@@ -28,7 +31,7 @@ export function plainTorch(file: Uint8Array): Map<string, PlainTensor> {
     const bytes = entries.get(`${root}data/${storage[2] as string}`)!;
     const data: number[] = [];
     const walk = (axis: number, at: number): void => {
-      if (axis === shape.length) data.push(bytes[2 * at]!, bytes[2 * at + 1]!);
+      if (axis === shape.length) data.push(...bytes.subarray(width * at, width * (at + 1)));
       else for (let i = 0; i < shape[axis]!; i++) walk(axis + 1, at + i * strides[axis]!);
     };
     walk(0, offset);
@@ -37,7 +40,8 @@ export function plainTorch(file: Uint8Array): Map<string, PlainTensor> {
   return tensors;
 }
 
-function plainZip(file: Uint8Array): Map<string, Uint8Array> {
+/** The members of an honest archive by name, in the order of its directory. */
+export function plainZip(file: Uint8Array): Map<string, Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const entries = new Map<string, Uint8Array>();
   let at = view.getUint32(file.length - 6, true);
