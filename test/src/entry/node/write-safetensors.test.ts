@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { writeSafetensors } from "#dist/entry/node/write-safetensors.js";
 import { encodeTensors } from "#dist/weights/encode-tensors.js";
 import { refused } from "../../../support/refusal.js";
+import { plainSafetensors } from "../../../support/safetensors-bytes.js";
 import { inScratch } from "../../../support/scratch.js";
 
 const test = suite("entry/node/write-safetensors");
@@ -17,6 +18,15 @@ test("the file is the encoded tensors, its size is returned", () =>
     const encoded = encodeTensors(Object.entries(tensors), { metadata });
     assert.is(await writeSafetensors(path, tensors, { metadata }), encoded.byteLength);
     assert.is(Buffer.compare(readFileSync(path), encoded.toBytes()), 0);
+  }));
+
+test("a result is written by the reference's names, in the precision asked for", () =>
+  inScratch(async (folder) => {
+    const path = join(folder, "out.safetensors");
+    const result = { inputsEmbeds: { type: "float32", dims: [1, 1, 2], data: Float32Array.of(1, 2) } } as const;
+    await writeSafetensors(path, result, { dtype: "bf16" });
+    const expected = [["inputs_embeds", { dtype: "BF16", shape: [1, 1, 2], data: Buffer.of(0x80, 0x3f, 0, 0x40) }]];
+    assert.equal([...plainSafetensors(readFileSync(path))], expected);
   }));
 
 test("force, the signal and a wrong shape reach it", () =>
