@@ -1,17 +1,12 @@
-import type { EmbedResult, ModelInputs } from "../entry/janus.js";
+import { namedTensors } from "../entry/hand-over.js";
 import { Janus } from "../entry/node/index.js";
 import { readConversation, readInputs, readRequests } from "../entry/node/input-files.js";
-import { refuseExisting } from "../entry/node/output.js";
-import { refuseInputAsOutput } from "../entry/node/output-conflict.js";
 import { peakMemoryBytes } from "../entry/node/terminal.js";
-import { writeSafetensors } from "../entry/node/write-safetensors.js";
 import type { EmbedRequest } from "../entry/prepare.js";
-import type { Stages } from "../entry/stages.js";
-import type { Timings } from "../entry/timings.js";
 import { JanusError } from "../errors.js";
-import type { Tensor } from "../tensor.js";
 import type { EmbedFlags } from "./commands/embed.js";
 import { loadOptions } from "./commands/model-options.js";
+import { destination, target, writeOutput } from "./output.js";
 import { loadingBar } from "./progress.js";
 import { report } from "./report.js";
 
@@ -22,27 +17,23 @@ const KINDS = ["question", "prompt", "conversation", "requests", "inputs"] as co
 export async function embed(flags: EmbedFlags, signal: AbortSignal): Promise<void> {
   checkFlags(flags);
   const started = performance.now();
-  const force = flags.force === true;
-  await refuseExisting(flags.output, force);
   const requests = flags.inputs === undefined ? await readRequest(flags, signal) : [];
   const files = [flags.conversation, flags.requests, flags.inputs, ...requests.flatMap(imagesOf)];
-  await refuseInputAsOutput(flags.output, flags.model, files);
+  const judged = await target("embed", flags, files);
   const inputs = flags.inputs === undefined ? undefined : await readInputs(flags.inputs, signal);
+  const to = await destination(judged, inputs?.inputIds.dims[0] ?? requests.length);
   const janus = await Janus.load(flags.model, { ...loadOptions(flags, signal), onProgress: loadingBar() });
   try {
     const loaded = performance.now();
     const options = { signal, stages: flags.stages === true };
-    const result = inputs
-      ? { ...inputs, ...(await janus.prepareInputsEmbeds(inputs, options)) }
-      : await janus.embed(requests, options);
-    const tensors = outputTensors(result);
+    const result = inputs ? await embedInputs(janus, inputs, options) : await janus.embed(requests, options);
     const computed = performance.now();
-    await writeSafetensors(flags.output, tensors, { force, signal });
+    const tensors = namedTensors(result);
+    const dims = await writeOutput(to, { tensors, rows: "inputs_embeds", mask: "attention_mask" }, signal);
     const end = performance.now();
     const { total: _, ...stages } = result.timings;
-    const dims = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.dims]));
     const timings = { load: loaded - started, ...stages, write: end - computed, total: end - started };
-    report(flags, { dims, runtime: janus.runtime, timings, peakMemoryBytes: peakMemoryBytes() });
+    report(to, flags, { dims, runtime: janus.runtime, timings, peakMemoryBytes: peakMemoryBytes() });
   } finally {
     await janus.dispose();
   }
@@ -83,17 +74,13 @@ function imagesOf(request: EmbedRequest): unknown[] {
   return [request, ...messages].flatMap(({ images }) => (Array.isArray(images) ? images : []));
 }
 
-type Embedded = Pick<EmbedResult, "inputsEmbeds" | "attentionMask"> &
-  Omit<ModelInputs, "pixelValues"> & { readonly stages?: Stages; readonly timings: Timings };
+type Inputs = Awaited<ReturnType<typeof readInputs>>;
 
-/** What the file holds, by the reference's names. */
-function outputTensors(result: Embedded): Record<string, Tensor> {
-  return {
-    inputs_embeds: result.inputsEmbeds,
-    attention_mask: result.attentionMask,
-    input_ids: result.inputIds,
-    images_seq_mask: result.imagesSeqMask,
-    images_emb_mask: result.imagesEmbMask,
-    ...result.stages,
-  };
+/** As `embed` of requests; pixel_values are no result, except as a stage. */
+async function embedInputs(
+  janus: Janus,
+  { pixelValues, ...inputs }: Inputs,
+  options: { readonly signal: AbortSignal; readonly stages: boolean },
+) {
+  return { ...inputs, ...(await janus.prepareInputsEmbeds({ ...inputs, pixelValues }, options)) };
 }

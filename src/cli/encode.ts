@@ -1,21 +1,17 @@
 import { stackFloats } from "../entry/floats.js";
 import { Janus } from "../entry/node/index.js";
-import { refuseExisting } from "../entry/node/output.js";
-import { refuseInputAsOutput } from "../entry/node/output-conflict.js";
 import { peakMemoryBytes } from "../entry/node/terminal.js";
-import { writeSafetensors } from "../entry/node/write-safetensors.js";
 import { addTimings, newTimings } from "../entry/timings.js";
 import type { EncodeFlags } from "./commands/encode.js";
 import { loadOptions } from "./commands/model-options.js";
+import { destination, target, writeOutput } from "./output.js";
 import { loadingBar } from "./progress.js";
 import { report } from "./report.js";
 
 /** Runs `janus encode`. */
 export async function encode(flags: EncodeFlags, signal: AbortSignal): Promise<void> {
   const started = performance.now();
-  const force = flags.force === true;
-  await refuseExisting(flags.output, force);
-  await refuseInputAsOutput(flags.output, flags.model, flags.image);
+  const to = await destination(await target("encode", flags, flags.image), flags.image.length);
   const janus = await Janus.load(flags.model, { ...loadOptions(flags, signal), onProgress: loadingBar() });
   try {
     const load = performance.now() - started;
@@ -33,11 +29,11 @@ export async function encode(flags: EncodeFlags, signal: AbortSignal): Promise<v
       image_features: stackFloats(features, [features.length, tokens, width]),
       image_embeds: stackFloats(embeds, [embeds.length, tokens, dim]),
     };
-    await writeSafetensors(flags.output, tensors, { force, signal });
+    const dims = await writeOutput(to, { tensors, rows: "image_embeds" }, signal);
     const end = performance.now();
     const { total: _, ...stages } = timings;
-    report(flags, {
-      dims: { image_features: tensors.image_features.dims, image_embeds: tensors.image_embeds.dims },
+    report(to, flags, {
+      dims,
       runtime: janus.runtime,
       timings: { load, ...stages, write: end - computed, total: end - started },
       peakMemoryBytes: peakMemoryBytes(),

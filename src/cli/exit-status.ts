@@ -1,10 +1,11 @@
 import { CommanderError } from "commander";
-import { Interrupted } from "../entry/node/terminal.js";
+import { Interrupted, ReaderGone } from "../entry/node/terminal.js";
 import { JanusError } from "../errors.js";
 
 /** Exit status of the command line for what a command threw. */
 export function exitStatus(error: unknown): number {
   if (error instanceof Interrupted) return 130;
+  if (error instanceof ReaderGone) return 0;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (!(error instanceof JanusError)) return isAllocationFailure(error) ? 5 : 1;
   if (error.origin === "usage") return 2;

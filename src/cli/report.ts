@@ -1,5 +1,6 @@
 import { print, printNote } from "../entry/node/terminal.js";
 import type { Runtime } from "../entry/start.js";
+import { type Destination, destinationText } from "./output.js";
 
 /** What `--json` prints, and the few lines on stderr otherwise. */
 export interface Report {
@@ -10,7 +11,7 @@ export interface Report {
 }
 
 /** Prints one JSON object on stdout, or a summary on stderr. Times are milliseconds. */
-export function report(flags: { readonly json?: boolean; readonly output: string }, result: Report): void {
+export function report(to: Destination, flags: { readonly json?: boolean }, result: Report): void {
   const timings = Object.fromEntries(
     Object.entries(result.timings).map(([stage, ms]) => [stage, Math.round(ms * 100) / 100]),
   );
@@ -19,7 +20,7 @@ export function report(flags: { readonly json?: boolean; readonly output: string
     return;
   }
   const { runtime } = result;
-  printNote(`wrote ${flags.output}`);
+  printNote(`wrote ${destinationText(to)}`);
   for (const [name, dims] of Object.entries(result.dims)) printNote(`  ${name} [${dims.join(", ")}]`);
   const stages = Object.entries(timings).map(([stage, ms]) => `${stage} ${ms.toFixed(ms < 10 ? 1 : 0)}`);
   printNote(`  ms: ${stages.join(", ")}`);

@@ -2,8 +2,9 @@ import { Command } from "commander";
 import { collect } from "./collect.js";
 import { EXIT_STATUS, examples } from "./help.js";
 import { addModel, addRuntime, type ModelFlags } from "./model-options.js";
+import { addOutput, type OutputFlags } from "./output-options.js";
 
-export interface EmbedFlags extends ModelFlags {
+export interface EmbedFlags extends ModelFlags, OutputFlags {
   readonly question?: string;
   readonly prompt?: string;
   readonly conversation?: string;
@@ -11,8 +12,6 @@ export interface EmbedFlags extends ModelFlags {
   readonly inputs?: string;
   readonly image?: readonly string[];
   readonly system?: string;
-  readonly stages?: boolean;
-  readonly output: string;
 }
 
 /** `janus embed`: a question, prompt, conversation, batch of requests or recorded inputs to inputs_embeds and their masks. */
@@ -21,7 +20,7 @@ export function embedCommand(signal: AbortSignal): Command {
     new Command("embed")
       .summary("embed a prompt with its images")
       .description(
-        "Embed a prompt with its images: inputs_embeds, attention_mask, input_ids and image masks in a safetensors file.",
+        "Embed a prompt with its images: inputs_embeds, attention_mask, input_ids and image masks in a safetensors file, or inputs_embeds alone as .npy or .pt.",
       ),
   )
     .option("-q, --question <text>", "a question about the images, asked in the model's own conversation")
@@ -36,10 +35,10 @@ export function embedCommand(signal: AbortSignal): Command {
     )
     .option(
       "--inputs <file>",
-      "safetensors with input_ids, pixel_values, images_seq_mask, images_emb_mask and perhaps attention_mask",
+      "what a Python processor returned, as safetensors or torch.save(dict(inputs)): input_ids, pixel_values, images_seq_mask, images_emb_mask and perhaps attention_mask",
     )
-    .option("-i, --image <path>", "a JPEG, PNG or WebP file; may be given several times", collect)
-    .requiredOption("-o, --output <file>", "safetensors file to write")
+    .option("-i, --image <path>", "a JPEG, PNG or WebP file; may be given several times", collect);
+  addOutput(command, "the inputs_embeds of a row without its padding")
     .option("--system <text>", "system prompt instead of the checkpoint's; empty for none")
     .option("--stages", "write pixel_values and every stage of the vision tower and aligner, too");
   return addRuntime(command)
@@ -49,6 +48,7 @@ export function embedCommand(signal: AbortSignal): Command {
         'janus embed --model models/demo --question "What is in the image?" --image scene.png --output out.safetensors',
         "janus embed --model models/demo --requests batch.jsonl --output out.safetensors --threads 2 --json",
         "janus embed --model models/demo --inputs processor.safetensors --output out.safetensors --stages",
+        'janus embed --model models/demo --prompt "Hello" --output - --output-format pt --output-dtype bf16 > prompt_embeds.pt',
       ),
     )
     .addHelpText("after", EXIT_STATUS)

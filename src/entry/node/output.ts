@@ -22,6 +22,13 @@ export interface OutputOptions {
   readonly expectedBytes?: number | undefined;
 }
 
+/** One file of a set. */
+export interface SetFile {
+  readonly path: string;
+  readonly chunks: Chunks;
+  readonly expectedBytes?: number | undefined;
+}
+
 /** One call of write(2) takes less than 2 GiB; smaller pieces also let an abort through. */
 const PIECE = 64 * 2 ** 20;
 /** Blocks and metadata of a file system come on top of the bytes themselves. */
@@ -38,25 +45,57 @@ const NO_FOLDER_SYNC: ReadonlySet<string> = new Set(["EPERM", "EACCES", "EISDIR"
  * @throws JanusError E_USAGE (as `refuseExisting`), E_IO of origin "output"; the signal's reason; whatever `chunks` throws.
  */
 export async function writeAtomically(path: string, chunks: Chunks, options: OutputOptions = {}): Promise<number> {
-  const { force = false, signal, expectedBytes } = options;
+  const { expectedBytes, ...rest } = options;
+  const [written = 0] = await writeSetAtomically([{ path, chunks, expectedBytes }], rest);
+  return written;
+}
+
+/**
+ * Writes files that belong together. None has its name before all are complete; on an error none of them is left, except that with
+ * `force` those that had their names already, when a later one could not be renamed, stay in place of the earlier ones.
+ *
+ * @returns the number of bytes of each.
+ * @throws as `writeAtomically`.
+ */
+export async function writeSetAtomically(
+  files: readonly SetFile[],
+  { force = false, signal }: Omit<OutputOptions, "expectedBytes"> = {},
+): Promise<number[]> {
   signal?.throwIfAborted();
-  await refuseExisting(path, force);
-  const target = resolve(path);
-  await sweepPartials(target);
-  if (expectedBytes !== undefined) await refuseFullDisk(path, expectedBytes);
-  const partial = newPartial(target);
+  for (const { path } of files) {
+    await refuseExisting(path, force);
+    await sweepPartials(resolve(path));
+  }
+  const expected = files.reduce((sum, { expectedBytes = 0 }) => sum + expectedBytes, 0);
+  if (files[0] && expected > 0) await refuseFullDisk(files[0].path, expected);
+  const partials: string[] = [];
   try {
-    const written = await writeSynced(partial, path, chunks, signal);
-    if (expectedBytes !== undefined && written !== expectedBytes) {
-      throw new JanusError("E_INTERNAL", `write ${quotePath(path)}: expected ${expectedBytes} bytes, got ${written}`);
+    const written: number[] = [];
+    for (const file of files) {
+      partials.push(newPartial(resolve(file.path)));
+      written.push(await writeWhole(partials.at(-1)!, file, signal));
     }
     signal?.throwIfAborted();
-    await publish(partial, path, force);
+    await publishAll(partials, files, force);
     return written;
   } finally {
-    await rm(partial, { force: true }).catch(() => {});
-    forgetPartial(partial);
+    for (const partial of partials) {
+      await rm(partial, { force: true }).catch(() => {});
+      forgetPartial(partial);
+    }
   }
+}
+
+async function writeWhole(
+  partial: string,
+  { path, chunks, expectedBytes }: SetFile,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const written = await writeSynced(partial, path, chunks, signal);
+  if (expectedBytes !== undefined && written !== expectedBytes) {
+    throw new JanusError("E_INTERNAL", `write ${quotePath(path)}: expected ${expectedBytes} bytes, got ${written}`);
+  }
+  return written;
 }
 
 /**
@@ -152,6 +191,20 @@ export async function syncFolder(folder: string, path: string): Promise<void> {
     }
   } catch (error) {
     if (!NO_FOLDER_SYNC.has(errorCode(error))) throw outputError(path, error);
+  }
+}
+
+async function publishAll(partials: readonly string[], files: readonly SetFile[], force: boolean): Promise<void> {
+  const published: string[] = [];
+  try {
+    for (const [i, { path }] of files.entries()) {
+      await publish(partials[i]!, path, force);
+      published.push(path);
+    }
+  } catch (error) {
+    // Without force these names were nobody's: a part of the set is not left behind.
+    if (!force) for (const path of published) await unlink(path).catch(() => {});
+    throw error;
   }
 }
 

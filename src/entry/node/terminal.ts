@@ -74,6 +74,9 @@ export function peakMemoryBytes(): number {
 /** The reason of an abort by a signal of the terminal. */
 export class Interrupted extends Error {}
 
+/** The reader of a result on stdout has gone (`| head`): nothing is left to do, and nothing went wrong. */
+export class ReaderGone extends Error {}
+
 /** Aborts on the first Ctrl-C or SIGTERM; the second ends the process at once. */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();

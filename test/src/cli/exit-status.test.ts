@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { errorText, exitStatus } from "#dist/cli/exit-status.js";
-import { Interrupted } from "#dist/entry/node/terminal.js";
+import { Interrupted, ReaderGone } from "#dist/entry/node/terminal.js";
 import { type ErrorCode, type ErrorOrigin, JanusError } from "#dist/errors.js";
 
 const test = suite("cli/exit-status");
@@ -28,6 +28,7 @@ test("every row of the table", () => {
     [2, janus("E_USAGE")],
     [2, janus("E_UNSUPPORTED", "usage")],
     [2, new CommanderError(1, "commander.unknownOption", "error: unknown option")],
+    [0, new ReaderGone("why")],
     [0, new CommanderError(0, "commander.version", "0.1.0")],
     [3, janus("E_IMAGE")],
     [3, janus("E_PROMPT")],
