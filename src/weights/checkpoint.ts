@@ -17,9 +17,8 @@ import { malformed } from "./refusals.js";
 import { parseSafetensors } from "./safetensors.js";
 import { findShards, type Shards, type WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
-import { parseTorch } from "./torch.js";
+import { parseTorch, torchView } from "./torch.js";
 import { type FileView, rowMajor } from "./view.js";
-import { dataOffset } from "./zip.js";
 
 export interface Checkpoint {
   readonly layout: LayoutName;
@@ -102,16 +101,10 @@ async function locateSafetensors(source: WeightSource, path: string, signal?: Ab
 
 async function locateTorch(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedFile> {
   const tensors = await parseTorch(source, path, signal);
-  const located = [...tensors.values()].map(({ name, dtype, shape, strides, offset, storage }) => {
-    const itemBytes = dtypeBytes(dtype);
-    let storageStart: number | undefined;
-    // The local header is read, and checked, when the first byte of its storage is wanted: most storages never are.
-    const start = async (signal?: AbortSignal): Promise<number> => {
-      storageStart ??= await dataOffset(source, path, storage, signal);
-      return storageStart + offset * itemBytes;
-    };
-    const bytes = (checkedElements(shape) ?? Number.NaN) * itemBytes;
-    return { name, dtype, shape, bytes, view: { path, itemBytes, shape, strides, start } };
+  const located = [...tensors.values()].map((tensor) => {
+    const { name, dtype, shape } = tensor;
+    const bytes = (checkedElements(shape) ?? Number.NaN) * dtypeBytes(dtype);
+    return { name, dtype, shape, bytes, view: torchView(source, path, tensor) };
   });
   return { path, metadata: new Map(), tensors: located };
 }

@@ -1,7 +1,10 @@
 import { JanusError, quote } from "../errors.js";
 import type { Tensor } from "../tensor.js";
+import { checkedElements, dtypeBytes } from "./dtype.js";
 import type { SafetensorsEntry } from "./safetensors.js";
 import type { WeightSource } from "./source.js";
+import { type TorchEntry, torchView } from "./torch.js";
+import { allocate, readViewRows } from "./view.js";
 import { widenBF16, widenF16 } from "./widen.js";
 
 /**
@@ -10,17 +13,40 @@ import { widenBF16, widenF16 } from "./widen.js";
  *
  * Throws E_UNSUPPORTED for another dtype, E_FORMAT for a BOOL that is neither 0 nor 1; both with origin "input".
  */
-export async function readTensor(
+export function readTensor(
   source: WeightSource,
   path: string,
   entry: SafetensorsEntry,
   signal?: AbortSignal,
 ): Promise<Tensor> {
-  const dims = [...entry.shape];
-  const read = async (): Promise<ArrayBuffer> =>
+  return decode(path, entry, async () => {
     // A copy: what a source returns may begin at an odd address of a larger buffer.
-    new Uint8Array(await source.read(path, entry.begin, entry.end - entry.begin, signal)).buffer;
-  switch (entry.dtype) {
+    return new Uint8Array(await source.read(path, entry.begin, entry.end - entry.begin, signal)).buffer;
+  });
+}
+
+/** The same of a file of torch.save, whatever its strides. Throws E_OOM, too: a small storage may be seen as a large tensor. */
+export function readTorchTensor(
+  source: WeightSource,
+  path: string,
+  entry: TorchEntry,
+  signal?: AbortSignal,
+): Promise<Tensor> {
+  return decode(path, entry, async () => {
+    const target = allocate((checkedElements(entry.shape) ?? Number.NaN) * dtypeBytes(entry.dtype), quote(entry.name));
+    await readViewRows(source, torchView(source, path, entry), 0, entry.shape[0] ?? 1, target, signal);
+    return target.buffer;
+  });
+}
+
+/** `read` gives the elements dense and row-major, at the beginning of a buffer of their own. */
+async function decode(
+  path: string,
+  { name, dtype, shape }: { readonly name: string; readonly dtype: string; readonly shape: readonly number[] },
+  read: () => Promise<ArrayBuffer>,
+): Promise<Tensor> {
+  const dims = [...shape];
+  switch (dtype) {
     case "F32":
       return { type: "float32", dims, data: new Float32Array(await read()) };
     case "F16":
@@ -34,11 +60,11 @@ export async function readTensor(
     case "U8":
       return { type: "uint8", dims, data: new Uint8Array(await read()) };
     case "BOOL":
-      return { type: "bool", dims, data: bools(new Uint8Array(await read()), path, entry.name) };
+      return { type: "bool", dims, data: bools(new Uint8Array(await read()), path, name) };
     default:
       throw new JanusError(
         "E_UNSUPPORTED",
-        `reading ${path}: expected tensor ${quote(entry.name)} as F32, F16, BF16, I64, I32, U8 or BOOL, found ${entry.dtype}; convert it`,
+        `reading ${path}: expected tensor ${quote(name)} as F32, F16, BF16, I64, I32, U8 or BOOL, found ${dtype}; convert it`,
         { origin: "input" },
       );
   }

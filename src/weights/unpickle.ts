@@ -26,8 +26,13 @@ const STOP = 0x2e;
  * Reads the pickle of a PyTorch state dict without running anything: an allow-list of opcodes (pickle protocol 2), an allow-list of
  * globals, and a check of the type of everything that an opcode touches (torch/_weights_only_unpickler.py, made narrower).
  */
-export function unpickle(bytes: Uint8Array, refuse: Refuse): PickleValue {
-  return new Unpickler(bytes, refuse).run();
+export function unpickle(
+  bytes: Uint8Array,
+  refuse: Refuse,
+  /** The next step when the pickle holds something else. */
+  advice = "save the weights alone, as safetensors",
+): PickleValue {
+  return new Unpickler(bytes, refuse, advice).run();
 }
 
 class Unpickler {
@@ -68,6 +73,7 @@ class Unpickler {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #refuse: Refuse;
+  readonly #advice: string;
   readonly #stack: PickleValue[] = [];
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, PickleValue>();
@@ -75,10 +81,11 @@ class Unpickler {
   #at = 0;
   #objects = 0;
 
-  constructor(bytes: Uint8Array, refuse: Refuse) {
+  constructor(bytes: Uint8Array, refuse: Refuse, advice: string) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#refuse = refuse;
+    this.#advice = advice;
   }
 
   run(): PickleValue {
@@ -88,7 +95,7 @@ class Unpickler {
       const run = Unpickler.#OPCODES.get(opcode);
       if (run === undefined)
         throw this.#refuse(
-          `expected an opcode of a state dict, found 0x${opcode.toString(16).padStart(2, "0")} at byte ${this.#at - 1} of the pickle; save the weights alone, as safetensors`,
+          `expected an opcode of a state dict, found 0x${opcode.toString(16).padStart(2, "0")} at byte ${this.#at - 1} of the pickle; ${this.#advice}`,
         );
       run(this);
       if (this.#stack.length + this.#marks.length > MAX_STACK)
@@ -163,7 +170,7 @@ class Unpickler {
     const global = GLOBALS.get(name);
     if (global === undefined)
       throw this.#refuse(
-        `expected only tensors and dicts, found the global ${quote(name.replace(" ", "."))}, which is not allowed; save the weights alone, as safetensors`,
+        `expected only tensors and dicts, found the global ${quote(name.replace(" ", "."))}, which is not allowed; ${this.#advice}`,
       );
     return global;
   }

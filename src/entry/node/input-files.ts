@@ -3,7 +3,7 @@ import { JanusError, quote } from "../../errors.js";
 import { elements, shapeText, type Tensor, type TensorType } from "../../tensor.js";
 import type { ModelInputs } from "../janus.js";
 import type { EmbedRequest } from "../prepare.js";
-import { withSafetensors } from "./safetensors-file.js";
+import { withProcessorTensors } from "./processor-file.js";
 import { readTextFile, textLines } from "./text-file.js";
 
 /** Requests of one batch: beyond this a batch is a mistake, and its padded tensors would not fit. */
@@ -78,25 +78,26 @@ function requestOf(text: string, path: string, where: string, system: { readonly
 }
 
 /**
- * The tensors of a Python processor, saved as safetensors. attention_mask is the file's, else ones; others are ignored.
+ * The tensors of a Python processor, saved as safetensors or as a dict with torch.save. attention_mask is the file's, else ones; others
+ * are ignored.
  *
  * @throws JanusError E_PROMPT when one is missing, too large or of another type; E_SHAPE of origin "input" when they do not belong to one
- * batch; as `withSafetensors`.
+ * batch; as `withProcessorTensors`.
  */
 export function readInputs(
   path: string,
   signal: AbortSignal,
 ): Promise<ModelInputs & { attentionMask: Tensor<"int64"> }> {
   const file = quote(path, 200);
-  return withSafetensors(path, signal, async ({ tensors, readTensor }) => {
+  return withProcessorTensors(path, signal, async (tensors) => {
     const take = async <T extends TensorType>(name: string, type: T): Promise<Tensor<T> | undefined> => {
       const entry = tensors.get(name);
       if (!entry) return undefined;
-      if (entry.end - entry.begin > MAX_TENSOR_BYTES) {
-        const bytes = `at most ${MAX_TENSOR_BYTES} bytes, got ${entry.end - entry.begin}`;
+      if (!(entry.bytes <= MAX_TENSOR_BYTES)) {
+        const bytes = `at most ${MAX_TENSOR_BYTES} bytes, got ${entry.bytes}`;
         throw new JanusError("E_PROMPT", `${file}: ${name} must have ${bytes}; split the batch`);
       }
-      const read = await readTensor(entry).catch((cause: unknown) => {
+      const read = await entry.read().catch((cause: unknown) => {
         // A mask of other values than 0 and 1 is a mistake of the request, not of the file around it.
         const mask = type === "bool" && cause instanceof JanusError && cause.code === "E_FORMAT";
         throw mask ? new JanusError("E_PROMPT", cause.message, { cause }) : cause;

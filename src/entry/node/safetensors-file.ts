@@ -74,7 +74,7 @@ export async function withSafetensors<T>(
 }
 
 /** A source speaks of model files; this one is the user's own input, which has another exit status. */
-async function asInput<T>(reading: Promise<T>): Promise<T> {
+export async function asInput<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
