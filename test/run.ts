@@ -3,12 +3,13 @@
  *
  * A suite that reports no test, dies, hangs, or stands in the source tree but not in the build counts as failed; so does an expected
  * folder without suites, or a missing Node 24 on a machine that npm has one for. One that needs packages which are not installed runs no test
- * and prints `SKIPPED: why`; the last line says so, too. `node build/test/run.js [pattern]` runs the suites
+ * and prints `SKIPPED: why`, or skips what is compared with PyTorch where there is no Python for it (`test/support/python.ts`); the last line says so, too. `node build/test/run.js [pattern]` runs the suites
  * whose path matches, on this Node alone unless `--engines` is given.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { ROOT } from "./support/paths.js";
+import { PYTHON } from "./support/python.js";
 
 /** Folders that must hold suites: a lost folder is a failure, not a smaller number. */
 const FOLDERS = [
@@ -25,13 +26,14 @@ const FOLDERS = [
   "acceptance",
   "bench",
 ];
+const NO_PYTHON = "what is compared with PyTorch: .ci/python/install was not run, and JANUS_PYTHON names none";
 const SUITE_TIMEOUT_MS = 600_000;
 const ENGINES_FOLDER = `${ROOT}.ci/engines`;
 
 interface Outcome {
   passed: number;
   failed: number;
-  /** Why suites did not run. */
+  /** Why suites did not run, or not all of their tests. */
   skipped: string[];
 }
 
@@ -64,8 +66,10 @@ function runSuite(engine: Engine, suite: string): Promise<Outcome> {
       const total = Number(/Total:\s+(\d+)/.exec(output)?.[1] ?? 0);
       const passed = Number(/Passed:\s+(\d+)/.exec(output)?.[1] ?? 0);
       const skipped = Number(/Skipped:\s+(\d+)/.exec(output)?.[1] ?? 0);
-      const missing = total === 0 ? /^SKIPPED: (.+)$/m.exec(output)?.[1] : undefined;
-      const sound = status === 0 && (total > 0 || missing !== undefined) && passed === total && skipped === 0;
+      const unrun = total === 0 ? /^SKIPPED: (.+)$/m.exec(output)?.[1] : undefined;
+      const missing = skipped > 0 && PYTHON === undefined ? NO_PYTHON : unrun;
+      const complete = total > 0 && skipped === 0;
+      const sound = status === 0 && (complete || missing !== undefined) && passed === total;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       console.log(
         `${sound ? (missing === undefined ? "ok  " : "skip") : "FAIL"} ${engine.label} ${suite} ${passed}/${total} ${seconds} s${signal ? ` (${signal})` : ""}`,
