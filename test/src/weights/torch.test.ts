@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseTorch, type TorchEntry } from "#dist/weights/torch.js";
+import { parseTorch, parseTorchInputs, type TorchEntry, torchView } from "#dist/weights/torch.js";
 import { MemorySource } from "../../support/memory-source.js";
 import { onlyJanusErrors, refuses } from "../../support/refusal.js";
 import { safetensorsBytes } from "../../support/safetensors-bytes.js";
@@ -41,6 +41,28 @@ test("reads names, dtypes and views, and no storage", async () => {
     { name: "c", dtype: "I64", shape: [0, 4], strides: [4, 1], offset: 0, entry: "archive/data/1" },
   ]);
   assert.not.ok(source.reads.some(({ length }) => length === 24));
+});
+
+test("of a processor's dict the tensors are read and the rest is left out; a state dict may hold nothing else", async () => {
+  const members = {
+    a: tensorPickle({ shape: [2], strides: [1], elements: 3, offset: 1 }),
+    b: op.none,
+    c: op.emptyDict,
+  };
+  const file = torchBytes(dictPickle(members), { 0: new Uint8Array(12) });
+  const source = new MemorySource({ [FILE]: file });
+  const tensors = await parseTorchInputs(source, FILE);
+  assert.equal([...tensors.keys()], ["a"]);
+  const { start, ...view } = torchView(source, FILE, tensors.get("a")!);
+  assert.equal(view, { path: FILE, itemBytes: 4, shape: [2], strides: [1] });
+  const begin = (await start()) - 4;
+  assert.ok(begin > 0 && file.subarray(begin, begin + 12).every((byte) => byte === 0));
+  await refuses(
+    () => parse(file),
+    "E_FORMAT",
+    /"b" to be a tensor, found something else; save model\.state_dict\(\) alone/,
+  );
+  await refuses(() => parseTorchInputs(source, "absent"), "E_IO", /found none/);
 });
 
 test("B08 .bin with global os.system", () => {

@@ -6,6 +6,8 @@ import { readConversation, readInputs, readRequests } from "#dist/entry/node/inp
 import { encodeSafetensorsHeader } from "#dist/weights/safetensors.js";
 import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
+import { dictPickle, op, tensorPickle, torchBytes } from "../../../support/torch-bytes.js";
+import { concat } from "../../../support/zip-bytes.js";
 
 const test = suite("entry/node/input-files");
 
@@ -113,6 +115,34 @@ test("inputs: the processor's four tensors; the mask is ones, or the file's; oth
   const masked = await inputs({ attention_mask: ["I64", [1, 4], 32] });
   assert.equal(masked.attentionMask.data, new BigInt64Array(4));
   assert.is((await inputs({ pixel_values: ["BF16", [1, 1, 3, 2, 2], 24] })).pixelValues.type, "float32");
+});
+
+test("inputs: what torch.save wrote of the processor's dict, prompts included", async () => {
+  const tensor = (storage: string, type: string, shape: readonly number[]): Uint8Array => {
+    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, d) => product * d, 1));
+    return tensorPickle({ storage, type, shape, strides });
+  };
+  const members = {
+    sft_format: concat([op.emptyList, op.text("a prompt"), op.append]),
+    input_ids: tensor("0", "LongStorage", [1, 4]),
+    pixel_values: tensor("1", "BFloat16Storage", [1, 1, 3, 2, 2]),
+    images_seq_mask: tensor("2", "BoolStorage", [1, 4]),
+    images_emb_mask: tensor("3", "BoolStorage", [1, 1, 2]),
+  };
+  const storages = { 0: Buffer.alloc(32, 1), 1: Buffer.alloc(24, 0x3f), 2: Buffer.alloc(4, 1), 3: Buffer.alloc(2) };
+  const saved = (pickles: Record<string, Uint8Array>) =>
+    inFile(torchBytes(dictPickle(pickles), storages), (path) => readInputs(path, never));
+  const read = await saved(members);
+  assert.equal(read.inputIds, { type: "int64", dims: [1, 4], data: new BigInt64Array(4).fill(0x0101010101010101n) });
+  assert.is(read.pixelValues.data[11], new Float32Array(Uint32Array.of(0x3f3f0000).buffer)[0]);
+  assert.equal([read.imagesSeqMask.data, read.imagesEmbMask.data], [Uint8Array.of(1, 1, 1, 1), Uint8Array.of(0, 0)]);
+  assert.equal(read.attentionMask.data, new BigInt64Array(4).fill(1n));
+  await refused(saved({ ...members, input_ids: op.none }), "E_PROMPT", /input_ids is missing/);
+  await refused(saved({ ...members, pixel_values: members.input_ids }), "E_PROMPT", /must be float32, got I64/);
+  const huge = { storage: "3", type: "BoolStorage", elements: 2, shape: [1, 2 ** 31 + 1], strides: [0, 0] };
+  await refused(saved({ ...members, images_seq_mask: tensorPickle(huge) }), "E_PROMPT", /at most 2147483648 bytes/);
+  storages[3] = Buffer.of(1, 2);
+  await refused(saved(members), "E_PROMPT", /expected 0 or 1 in tensor "images_emb_mask", found 2/);
 });
 
 test("inputs: one that is missing, or of another type, is E_PROMPT", async () => {

@@ -17,7 +17,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { refuseExisting, writeAtomically } from "#dist/entry/node/output.js";
+import { refuseExisting, writeAtomically, writeSetAtomically } from "#dist/entry/node/output.js";
 import { ROOT } from "../../../support/paths.js";
 import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
@@ -52,6 +52,72 @@ test("writes all chunks and leaves nothing else behind", () =>
     assert.equal(readdirSync(folder), ["out.bin"]);
     assert.is(await writeAtomically(join(folder, "empty"), []), 0);
     assert.is(readFileSync(join(folder, "empty"), "utf8"), "");
+  }));
+
+test("a set: none has its name before all are complete, and each says its size", () =>
+  inScratch(async (folder) => {
+    const [a, b] = [join(folder, "a"), join(folder, "b")];
+    function* last() {
+      assert.equal(
+        readdirSync(folder).filter((name) => !name.startsWith(".")),
+        [],
+      );
+      yield text("second");
+    }
+    const files = [
+      { path: a, chunks: [text("one")], expectedBytes: 3 },
+      { path: b, chunks: last(), expectedBytes: 6 },
+    ];
+    assert.equal(await writeSetAtomically(files), [3, 6]);
+    assert.equal([readFileSync(a, "utf8"), readFileSync(b, "utf8")], ["one", "second"]);
+    assert.equal(readdirSync(folder), ["a", "b"]);
+    assert.equal(await writeSetAtomically([]), []);
+  }));
+
+test("a set: nothing is left of it when a file cannot be made, appears meanwhile, or the work is aborted", () =>
+  inScratch(async (folder) => {
+    const [a, b, c] = ["a", "b", "c"].map((name) => join(folder, name)) as [string, string, string];
+    const set = (chunks: Iterable<Uint8Array>) => [
+      { path: a, chunks: [text("a")] },
+      { path: b, chunks },
+      { path: c, chunks: [text("c")] },
+    ];
+    function* failing(): Generator<Uint8Array> {
+      yield text("b");
+      throw new Error("made up");
+    }
+    const thrown = await writeSetAtomically(set(failing())).catch((error) => error);
+    assert.is(thrown.message, "made up");
+    assert.equal(readdirSync(folder), []);
+
+    const controller = new AbortController();
+    function* aborting(): Generator<Uint8Array> {
+      controller.abort("stopped");
+      yield text("b");
+    }
+    const { signal } = controller;
+    assert.is(await writeSetAtomically(set(aborting()), { signal }).catch((error) => error), "stopped");
+    assert.equal(readdirSync(folder), []);
+
+    function* overtaken(): Generator<Uint8Array> {
+      yield text("b");
+      writeFileSync(b, "theirs");
+    }
+    await refused(writeSetAtomically(set(overtaken())), "E_USAGE", /b": it exists/);
+    assert.equal(readdirSync(folder), ["b"], "what was published before it is gone again");
+    assert.is(readFileSync(b, "utf8"), "theirs");
+
+    await refused(writeSetAtomically(set([text("b")])), "E_USAGE", /b": it exists/);
+    assert.equal(readdirSync(folder), ["b"], "a name that is taken is seen before anything is written");
+    await writeSetAtomically(set([text("b")]), { force: true });
+    assert.equal(
+      [a, b, c].map((path) => readFileSync(path, "utf8")),
+      ["a", "b", "c"],
+    );
+    const wrong = [{ path: a, chunks: [text("a")], expectedBytes: 2 }];
+    await refused(writeSetAtomically(wrong, { force: true }), "E_INTERNAL", /expected 2 bytes, got 1/);
+    const large = set([text("b")]).map((file) => ({ ...file, expectedBytes: 2 ** 52 }));
+    await refused(writeSetAtomically(large, { force: true }), "E_IO", /bytes of disk/);
   }));
 
 test("a name of the longest length, unicode and spaces included", () =>
