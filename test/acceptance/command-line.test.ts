@@ -93,8 +93,9 @@ test("--version, and help for the program and every command: flags, examples, ex
   assert.is((await janus(["help"])).stdout, alone.stdout);
   const flags: Readonly<Record<string, string>> = {
     embed:
-      "--model --question --prompt --conversation --requests --inputs --image --output --system --stages --dtype --threads --variant --json --force --verbose",
-    encode: "--model --image --output --dtype --threads --variant --json --force --verbose",
+      "--model --question --prompt --conversation --requests --inputs --image --output --output-format --output-dtype --system --stages --dtype --threads --variant --json --force --verbose",
+    encode:
+      "--model --image --output --output-format --output-dtype --dtype --threads --variant --json --force --verbose",
     pack: "",
     inspect: "--model --json --verbose",
     synthesize: "--output --preset --dtype --force --verbose",

@@ -125,13 +125,17 @@ test("import { PrepareInputsEmbedsSession } from the package, with the package's
 test("its types serve a strict project that checks libraries, too", () => {
   writeFileSync(
     join(project, "use.ts"),
-    `import { type EmbedRequest, Janus, JanusError, type Tensor } from "janus-wasm";
+    `import { type EmbedRequest, Janus, JanusError, type Tensor, toSafetensors, toTorch } from "janus-wasm";
     import { PrepareInputsEmbedsSession } from "janus-wasm/transformers";
     class HostTensor { constructor(readonly type: string, readonly data: Float32Array, readonly dims: number[]) {} }
     const request: EmbedRequest = { question: "What is in the image?", images: ["a.png"] };
     try {
       const janus: Janus = await Janus.load("model", { dtype: "auto", threads: 2 });
-      const { inputsEmbeds }: { inputsEmbeds: Tensor<"float32"> } = await janus.embed(request);
+      const out = await janus.embed(request);
+      const { inputsEmbeds }: { inputsEmbeds: Tensor<"float32"> } = out;
+      const [file] = toTorch(out, { dtype: "bf16" });
+      const whole: Uint8Array = toSafetensors({ embeds: inputsEmbeds }).toBytes();
+      console.log(new Blob([...(file ?? [])]).size, whole.length);
       const data: Float32Array = inputsEmbeds.data;
       console.log(data.length);
       const session = new PrepareInputsEmbedsSession(janus, { Tensor: HostTensor });

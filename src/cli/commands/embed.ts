@@ -38,7 +38,7 @@ export function embedCommand(signal: AbortSignal): Command {
       "what a Python processor returned, as safetensors or torch.save(dict(inputs)): input_ids, pixel_values, images_seq_mask, images_emb_mask and perhaps attention_mask",
     )
     .option("-i, --image <path>", "a JPEG, PNG or WebP file; may be given several times", collect);
-  addOutput(command, "the inputs_embeds of a row without its padding")
+  addOutput(command, "the unpadded inputs_embeds of a row")
     .option("--system <text>", "system prompt instead of the checkpoint's; empty for none")
     .option("--stages", "write pixel_values and every stage of the vision tower and aligner, too");
   return addRuntime(command)

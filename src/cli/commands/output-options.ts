@@ -8,12 +8,12 @@ export interface OutputFlags {
   readonly stages?: boolean;
 }
 
-/** Adds --output and what goes with it. `rows` is what a .npy or .pt file holds. */
+/** Adds --output and what goes with it. @param rows what a .npy or .pt file holds. */
 export function addOutput(command: Command, rows: string): Command {
   return command
     .requiredOption(
       "-o, --output <file>",
-      `file to write: .safetensors (also without extension), or .npy or .pt, which hold ${rows} alone, one file each (name.0.pt); - for stdout`,
+      `file to write, by its extension: .safetensors (or none) with everything; .npy or .pt with ${rows} alone, a file each (name.0.pt); - is stdout`,
     )
     .addOption(
       new Option("--output-format <format>", "with --output -, what is written there (default: safetensors)").choices([
