@@ -62,10 +62,8 @@ export async function writeSetAtomically(
   { force = false, signal }: Omit<OutputOptions, "expectedBytes"> = {},
 ): Promise<number[]> {
   signal?.throwIfAborted();
-  for (const { path } of files) {
-    await refuseExisting(path, force);
-    await sweepPartials(resolve(path));
-  }
+  for (const { path } of files) await refuseExisting(path, force);
+  await sweepPartials(...files.map(({ path }) => resolve(path)));
   const expected = files.reduce((sum, { expectedBytes = 0 }) => sum + expectedBytes, 0);
   if (files[0] && expected > 0) await refuseFullDisk(files[0].path, expected);
   const partials: string[] = [];
@@ -206,12 +204,13 @@ async function publishAll(partials: readonly string[], files: readonly SetFile[]
     if (!force) for (const path of published) await unlink(path).catch(() => {});
     throw error;
   }
+  const folders = new Map(files.map(({ path }) => [dirname(resolve(path)), path]));
+  for (const [folder, path] of folders) await syncFolder(folder, path);
 }
 
 async function publish(partial: string, path: string, force: boolean): Promise<void> {
   if (force) await inputOutput(path, rename(partial, path));
   else await linkNew(partial, path);
-  await syncFolder(dirname(resolve(path)), path);
 }
 
 /** Unlike rename(2), link(2) fails when the name is taken: a file that appeared meanwhile survives. */

@@ -30,18 +30,20 @@ export function forgetPartial(partial: string): void {
   if (partials.size === 0) unlisten();
 }
 
-/** Removes what earlier processes left of this output. A folder that cannot be listed keeps its remains: the write itself will say why. */
-export async function sweepPartials(path: string): Promise<void> {
-  const folder = dirname(path);
-  for (const name of await readdir(folder).catch(() => [])) {
-    const pid = name.startsWith(prefix(path)) && /^(\d+)\.[0-9a-f]{8}$/.exec(name.slice(prefix(path).length))?.[1];
-    if (!pid || isAlive(Number(pid))) continue;
-    const remains = join(folder, name);
-    const touched = await stat(remains).then(
-      (found) => found.mtimeMs,
-      () => Number.POSITIVE_INFINITY,
-    );
-    if (touched < Date.now() - STALE_MS) await rm(remains, { recursive: true, force: true }).catch(() => {});
+/** Removes what earlier processes left of these outputs. A folder that cannot be listed keeps its remains: the write itself will say why. */
+export async function sweepPartials(...paths: readonly string[]): Promise<void> {
+  const prefixes = new Set(paths.map((path) => join(dirname(path), prefix(path))));
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const [, begin = "", pid] = /^(.*\.)(\d+)\.[0-9a-f]{8}$/s.exec(name) ?? [];
+      const remains = join(folder, name);
+      if (!pid || !prefixes.has(join(folder, begin)) || isAlive(Number(pid))) continue;
+      const touched = await stat(remains).then(
+        (found) => found.mtimeMs,
+        () => Number.POSITIVE_INFINITY,
+      );
+      if (touched < Date.now() - STALE_MS) await rm(remains, { recursive: true, force: true }).catch(() => {});
+    }
   }
 }
 
