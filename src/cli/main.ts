@@ -15,6 +15,7 @@ import { compareCommand } from "./commands/compare.js";
 import { doctorCommand } from "./commands/doctor.js";
 import { embedCommand } from "./commands/embed.js";
 import { encodeCommand } from "./commands/encode.js";
+import { exportCommand } from "./commands/export-lm.js";
 import { EXIT_STATUS, examples, helpCommand } from "./commands/help.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { packCommand } from "./commands/pack.js";
@@ -51,6 +52,7 @@ for (const command of [
   embedCommand(signal),
   encodeCommand(signal),
   packCommand(signal),
+  exportCommand(signal),
   inspectCommand(signal),
   synthesizeCommand(signal),
   compareCommand(signal),

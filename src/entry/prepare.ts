@@ -3,7 +3,9 @@ import type { Tensor } from "../tensor.js";
 import { batchify } from "../text/batch.js";
 import type { PromptRequest } from "../text/request.js";
 import { renderRequests } from "../text/request.js";
+import type { TokenizerFiles } from "../text/tokenizer.js";
 import { readJsonFile } from "../weights/config-files.js";
+import type { WeightSource } from "../weights/source.js";
 import type { Host, ImageInput, TokenizerHandle } from "./host.js";
 import type { OpenModel } from "./load.js";
 
@@ -31,6 +33,16 @@ export const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "spec
 
 /** The most a tokenizer file may hold: eight times DeepSeek's. */
 const TOKENIZER_BYTES = 64 << 20;
+
+/** The files of the tokenizer; undefined without a tokenizer.json. */
+export async function readTokenizerFiles(
+  source: WeightSource,
+  signal?: AbortSignal,
+): Promise<TokenizerFiles | undefined> {
+  const read = (path: string): Promise<Uint8Array | undefined> => readJsonFile(source, path, TOKENIZER_BYTES, signal);
+  const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all(TOKENIZER_FILES.map(read));
+  return tokenizerJson && { tokenizerJson, tokenizerConfig, specialTokensMap };
+}
 
 /** Renders, tokenizes, expands and batches: VLChatProcessor without its images. The tokenizer is started by the first prompt. */
 export class Preparer {
@@ -68,15 +80,13 @@ export class Preparer {
   async #start(signal?: AbortSignal): Promise<TokenizerHandle> {
     if (this.#tokenizer) return this.#tokenizer;
     const { source, config } = this.#model;
-    const read = (path: string): Promise<Uint8Array | undefined> => readJsonFile(source, path, TOKENIZER_BYTES, signal);
-    const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all(TOKENIZER_FILES.map(read));
-    if (!tokenizerJson) {
+    const files = await readTokenizerFiles(source, signal);
+    if (!files) {
       throw new JanusError(
         "E_CONFIG",
         `${source.label}: tokenizer.json is missing; a prompt needs it (encode and --inputs do not)`,
       );
     }
-    const files = { tokenizerJson, tokenizerConfig, specialTokensMap };
     const { generates, processor, vocabRows } = config;
     // Another call may have been here meanwhile.
     this.#tokenizer ??= this.#host.startTokenizer(files, { imageTag: processor.imageTag, generates, vocabRows });

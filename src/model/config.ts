@@ -49,12 +49,7 @@ const POSITIVE = { min: 1, max: Number.MAX_SAFE_INTEGER };
 export function parseConfig(files: ConfigFiles, embedTokensShape: readonly number[], layout: LayoutName): JanusConfig {
   const config = Fields.parse(FILE, files.config);
   checkModel(config, layout);
-  const [vocabRows = 0, dim = 0] = embedTokensShape;
-  if (embedTokensShape.length !== 2 || !(vocabRows >= 1 && vocabRows <= MAX_VOCABULARY && dim >= 1 && dim <= MAX_DIM))
-    throw misconfigured(
-      FILE,
-      `expected embed_tokens of at most [${MAX_VOCABULARY}, ${MAX_DIM}], got ${shapeText(embedTokensShape)}`,
-    );
+  const [vocabRows, dim] = checkTable(embedTokensShape);
   const warnings: string[] = [];
   const original = layout === "original";
   const vision = original ? originalVision(config, warnings) : huggingfaceVision(config, warnings);
@@ -80,7 +75,19 @@ export function parseConfig(files: ConfigFiles, embedTokensShape: readonly numbe
   });
 }
 
-function checkModel(config: Fields, layout: LayoutName): void {
+/** Rows and columns of embed_tokens. */
+export function checkTable(shape: readonly number[]): [vocabRows: number, dim: number] {
+  const [vocabRows = 0, dim = 0] = shape;
+  if (shape.length !== 2 || !(vocabRows >= 1 && vocabRows <= MAX_VOCABULARY && dim >= 1 && dim <= MAX_DIM))
+    throw misconfigured(
+      FILE,
+      `expected embed_tokens of at most [${MAX_VOCABULARY}, ${MAX_DIM}], got ${shapeText(shape)}`,
+    );
+  return [vocabRows, dim];
+}
+
+/** The file must be that of the model whose tensors were found. */
+export function checkModel(config: Fields, layout: LayoutName): void {
   const type = config.string("model_type");
   if (config.child("vision_und_enc_config") !== undefined)
     throw notRunnable(FILE, "expected Janus, found JanusFlow (vision_und_enc_config), which is not supported");
@@ -92,8 +99,8 @@ function checkModel(config: Fields, layout: LayoutName): void {
     );
 }
 
-/** The language model itself is not run; its numbers must still be those of the embedding. */
-function checkLanguage(config: Fields, section: string, vocabRows: number, dim: number): number {
+/** The language model itself is not run; its numbers must still be those of the embedding. Returns the most positions. */
+export function checkLanguage(config: Fields, section: string, vocabRows: number, dim: number): number {
   const language = config.child(section);
   for (const [key, expected, what] of [
     ["hidden_size", dim, "columns"],

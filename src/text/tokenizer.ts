@@ -90,6 +90,18 @@ export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions
   };
 }
 
+/** The ids that begin, end and pad a sequence, where the tokenizer has them: what the configuration of a language model says of it. */
+export function sequenceTokens(
+  files: TokenizerFiles,
+  vocabRows: number,
+): Pick<SpecialTokens, "bos" | "eos"> & { readonly pad: number | undefined } {
+  const names = tokenNames(files, undefined);
+  const json = checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson));
+  const find = finder(json, vocabRows);
+  const eos = find(names.eos);
+  return { bos: find(names.bos), eos, pad: padOf(find, names, eos) };
+}
+
 /** Tokens by their roles, as the files name them. */
 interface TokenNames {
   readonly bos: string;
@@ -122,8 +134,11 @@ function tokenNames(files: TokenizerFiles, imageTag: string | undefined): TokenN
   };
 }
 
-function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number): SpecialTokens {
-  const find = (token: string): number | undefined => {
+type Find = (token: string) => number | undefined;
+
+/** The id of a token, undefined when there is none, E_CONFIG beyond the token table. */
+function finder(json: TokenizerJson, vocabRows: number): Find {
+  return (token) => {
     const id = idOf(json, token);
     if (id === undefined || id < vocabRows) return id;
     throw new JanusError(
@@ -131,6 +146,14 @@ function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number
       `tokenizer.json: ${quote(token)} must have an id below the ${vocabRows} rows of embed_tokens, got ${id}; take both from one checkpoint`,
     );
   };
+}
+
+function padOf(find: Find, names: TokenNames, eos: number | undefined): number | undefined {
+  return find(JANUS_PAD) ?? (names.pad === undefined ? undefined : find(names.pad)) ?? eos;
+}
+
+function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number): SpecialTokens {
+  const find = finder(json, vocabRows);
   const need = (token: string, use: string): number => {
     const id = find(token);
     if (id !== undefined) return id;
@@ -138,11 +161,10 @@ function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number
   };
   const bos = names.addBos ? need(names.bos, "which begins every sequence (add_bos_token)") : find(names.bos);
   const eos = names.addEos ? need(names.eos, "which ends every sequence (add_eos_token)") : find(names.eos);
-  const pad = find(JANUS_PAD) ?? (names.pad === undefined ? undefined : find(names.pad)) ?? eos;
   return {
     bos,
     eos,
-    pad: pad ?? need(JANUS_PAD, "which pads the shorter rows of a batch"),
+    pad: padOf(find, names, eos) ?? need(JANUS_PAD, "which pads the shorter rows of a batch"),
     placeholder: need(names.imageTag, "which stands for an image"),
     boi: need(names.boi, "which begins every image"),
     eoi: need(names.eoi, "which ends every image"),

@@ -11,7 +11,8 @@ export function layoutNamed(name: string | undefined): LayoutName | undefined {
 
 /**
  * Translates the roles that the model knows into stored names. A role is what the original calls the tensor inside its vision tower
- * (`blocks.3.norm1.weight`), `aligner.layers.K.*` counting linears, or `embed_tokens.weight`.
+ * (`blocks.3.norm1.weight`), `aligner.layers.K.*` counting linears, or `embed_tokens.weight`; of the language model what the original
+ * calls it, `language_model.model.layers.3.mlp.up_proj.weight`.
  */
 export interface Layout {
   readonly name: LayoutName;
@@ -64,7 +65,7 @@ export function detectLayout(names: Iterable<string>, where: string): Layout {
 }
 
 const ROLE =
-  /^(?:patch_embed\.(?:weight|bias)|pos_embed|norm\.(?:weight|bias)|embed_tokens\.weight|aligner\.layers\.(?<linear>\d+)\.(?<kind>weight|bias)|blocks\.(?<block>\d+)\.(?<part>norm1|qkv|proj|norm2|fc1|fc2)\.(?<param>weight|bias))$/;
+  /^(?:patch_embed\.(?:weight|bias)|pos_embed|norm\.(?:weight|bias)|embed_tokens\.weight|aligner\.layers\.(?<linear>\d+)\.(?<kind>weight|bias)|blocks\.(?<block>\d+)\.(?<part>norm1|qkv|proj|norm2|fc1|fc2)\.(?<param>weight|bias)|language_model\.(?:lm_head|model\.(?:embed_tokens|norm|layers\.\d+\.\w+(?:\.\w+)?))\.(?:weight|bias))$/;
 
 function parts(role: string): Record<string, string | undefined> {
   const match = ROLE.exec(role);
@@ -90,6 +91,7 @@ function original(singleLinear: boolean): Layout {
     }
     if (block !== undefined) return [`${ORIGINAL_TOWER}blocks.${block}.${inBlock[part!] ?? part}.${param}`];
     if (role === "embed_tokens.weight") return ["language_model.model.embed_tokens.weight"];
+    if (role.startsWith("language_model.")) return [role];
     return [`${ORIGINAL_TOWER}${role.replace("patch_embed.", "patch_embed.proj.")}`];
   };
   return { name: "original", stored };
@@ -121,6 +123,8 @@ function huggingface(prefix: string): Layout {
     }
     if (block !== undefined)
       return inBlock[part!]!.map((name) => `${prefix}vision_model.encoder.layers.${block}.${name}.${param}`);
+    if (role === "language_model.lm_head.weight") return ["lm_head.weight"];
+    if (role.startsWith("language_model.")) return [`${prefix}${role.replace(".model.", ".")}`];
     return [`${prefix}${elsewhere[role]}`];
   };
   return { name: "huggingface", stored };

@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
+import { byteSize } from "./byte-size.js";
 import { collect } from "./collect.js";
 import { EXIT_STATUS, examples } from "./help.js";
 import { addModel, threadsOption } from "./model-options.js";
@@ -50,21 +51,4 @@ export function packCommand(signal: AbortSignal): Command {
     )
     .addHelpText("after", EXIT_STATUS)
     .action(async (flags: PackFlags) => (await import("../pack.js")).pack(flags, signal));
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-};
-
-function byteSize(text: string): number {
-  const [, digits, unit = ""] = /^([1-9]\d{0,14})([kmg]i?b)?$/i.exec(text.trim()) ?? [];
-  const bytes = Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN);
-  if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError("expected bytes, as 25000000, 25MB or 25MiB");
-  return bytes;
 }

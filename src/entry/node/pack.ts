@@ -1,6 +1,5 @@
 /** Writes a checkpoint in packed form (`models/FORMAT.md`) as a complete directory. */
 import { createHash } from "node:crypto";
-import { JanusError, quote } from "../../errors.js";
 import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { PackedTensor, Packing } from "../../weights/packed.js";
 import { packedMetadata, storedShape } from "../../weights/packed.js";
@@ -14,6 +13,7 @@ import { Packer } from "../packer.js";
 import { TOKENIZER_FILES } from "../prepare.js";
 import { nodeHost } from "./host.js";
 import { type OutputFile, refuseExistingDirectory, writeDirectoryAtomically } from "./output-directory.js";
+import { companionFiles, cutShards, indexFiles } from "./shard-files.js";
 
 export interface PackOptions {
   /** The checkpoint's own precision, f32, or the blocks in 8 bits. */
@@ -36,7 +36,6 @@ export interface PackResult {
 
 /** Small files that are taken along as they are. */
 const COMPANIONS = [...CONFIG_FILES, ...TOKENIZER_FILES];
-const COMPANION_BYTES = 256 * 2 ** 20;
 
 /** Bytes of a weight file that are hashed at a time. */
 const PIECE = 4 << 20;
@@ -73,15 +72,16 @@ export async function pack(
     const names = opened.checkpoint.layout;
     const sizes = await Promise.all(opened.checkpoint.files.map((file) => source.size(file, signal)));
     const placeholder = new Map(opened.checkpoint.files.map((file) => [file, NO_DIGEST]));
-    const shards = cutShards(packer.groups, shardSize, { dtype: packer.dtype, names, source: placeholder });
-    const total =
-      packer.groups.reduce((sum, { bytes }) => sum + bytes, 0) + sizes.reduce<number>((a, b) => a + (b ?? 0), 0);
+    const shards = cutGroups(packer.groups, shardSize, { dtype: packer.dtype, names, source: placeholder });
+    const packed = packer.groups.reduce((sum, { bytes }) => sum + bytes, 0);
+    const total = packed + sizes.reduce<number>((a, b) => a + (b ?? 0), 0);
     let done = 0;
     const onBytes = (bytes: number): void => {
       done += bytes;
       onProgress?.(done, total);
     };
-    const small = [...(await companions(source, signal)), ...(shards.length > 1 ? [indexFile(shards)] : [])];
+    const named = shards.map(({ name, tensors }) => ({ name, tensors: tensors.map((tensor) => tensor.name) }));
+    const small = [...(await companionFiles(source, COMPANIONS, signal)), ...indexFiles(named, packed)];
     await refuseExistingDirectory(
       output,
       force,
@@ -101,25 +101,13 @@ export async function pack(
   }
 }
 
-/** The groups in order, each shard as full as `limit` allows; without one all in a single file. */
-function cutShards(groups: readonly PackedGroup[], limit: number | undefined, packing: Packing): Shard[] {
-  const cut: PackedGroup[][] = [];
-  for (const group of groups) {
-    const last = cut.at(-1);
-    if (limit !== undefined && bytesOf([group], packing) >= limit)
-      throw new JanusError(
-        "E_USAGE",
-        `pack: expected a shard size of more than ${bytesOf([group], packing)} bytes, which ${quote(group.name)} takes, got ${limit}`,
-        { origin: "usage" },
-      );
-    if (last && (limit === undefined || bytesOf([...last, group], packing) < limit)) last.push(group);
-    else cut.push([group]);
-  }
-  const digits = (index: number): string => String(index).padStart(5, "0");
-  return cut.map((groups, index) => ({
-    name: cut.length === 1 ? "model.safetensors" : `model-${digits(index + 1)}-of-${digits(cut.length)}.safetensors`,
-    groups,
-    tensors: tensorsOf(groups),
+/** Whole groups in every file. */
+function cutGroups(groups: readonly PackedGroup[], limit: number | undefined, packing: Packing): Shard[] {
+  const sizes = { limit, bytesOf: (groups: readonly PackedGroup[]) => bytesOf(groups, packing), operation: "pack" };
+  return cutShards(groups, sizes).map(({ name, items }) => ({
+    name,
+    groups: items,
+    tensors: tensorsOf(items),
     digests: [],
   }));
 }
@@ -166,30 +154,6 @@ function shardFile(
     }
   }
   return { name, chunks: chunks(), head: () => headerOf(tensors, packing, digests) };
-}
-
-function indexFile(shards: readonly Shard[]): OutputFile {
-  const entries = shards.flatMap(({ name, tensors }) => tensors.map((tensor) => [tensor.name, name]));
-  const total = shards.flatMap(({ groups }) => groups).reduce((bytes, group) => bytes + group.bytes, 0);
-  const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(entries) };
-  return {
-    name: "model.safetensors.index.json",
-    chunks: [new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)],
-  };
-}
-
-async function companions(source: WeightSource, signal: AbortSignal | undefined): Promise<OutputFile[]> {
-  const files: OutputFile[] = [];
-  for (const name of COMPANIONS) {
-    const size = await source.size(name, signal);
-    if (size === undefined) continue;
-    if (size > COMPANION_BYTES)
-      throw new JanusError("E_FORMAT", `packing: expected ${name} of at most ${COMPANION_BYTES} bytes, found ${size}`, {
-        origin: "model",
-      });
-    files.push({ name, chunks: [await source.read(name, 0, size, signal)] });
-  }
-  return files;
 }
 
 async function digestFiles(
