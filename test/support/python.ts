@@ -8,6 +8,14 @@ const INSTALLED = `${ROOT}.ci/python/venv/bin/python`;
 export const PYTHON: string | undefined =
   process.env["JANUS_PYTHON"] || (existsSync(INSTALLED) ? INSTALLED : undefined);
 
+/** No hub, and on stderr nothing but what went wrong. */
+const QUIET = {
+  HF_HUB_OFFLINE: "1",
+  HF_HUB_DISABLE_PROGRESS_BARS: "1",
+  TRANSFORMERS_VERBOSITY: "error",
+  PYTHONUTF8: "1",
+};
+
 type Register = (name: string, body: () => Promise<void>) => void;
 
 /** `pythonTest(test)("torch reads it", ...)`: the suite's own `test`, or its `test.skip` where there is no Python. */
@@ -19,7 +27,7 @@ export function pythonTest(test: Register & { readonly skip: Register }): Regist
 export function runPython(program: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(PYTHON ?? "", ["-", ...args], {
-      env: { ...process.env, HF_HUB_OFFLINE: "1", PYTHONUTF8: "1", ...env },
+      env: { ...process.env, ...QUIET, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     let [stdout, stderr] = ["", ""];
