@@ -1,9 +1,10 @@
 /** inputs_embeds to a language model elsewhere: the exported one, in PyTorch, answers them as JanusForConditionalGeneration answers the pictures themselves. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type EmbedRequest, Janus, type Tensor, writeSafetensors } from "#dist/entry/node/index.js";
+import { encodeSafetensorsHeader } from "#dist/weights/safetensors.js";
 import { janus, temporaryFolder } from "../support/cli.js";
 import { huggingFaceLayout } from "../support/huggingface-layout.js";
 import { completedCheckpoint } from "../support/language-model.js";
@@ -122,5 +123,40 @@ test("export-lm --json says what was written, and a second time is refused", () 
     const inside = await janus(["export-lm", "--model", DEMO, "--output", DEMO, "--force"]);
     assert.is(inside.status, 2, "not over the model itself");
   }));
+
+test("memory does not grow with the model: 350 MB are exported below 200", () =>
+  inScratch(async (folder) => {
+    const args = ["--model", sparseCheckpoint(join(folder, "model")), "--output", join(folder, "lm")];
+    const { status, stdout, stderr } = await janus(["export-lm", ...args, "--json"]);
+    assert.is(status, 0, stderr);
+    const { files, peakMemoryBytes } = JSON.parse(stdout);
+    assert.ok(files.some(({ bytes }: { bytes: number }) => bytes > 350e6));
+    assert.ok(peakMemoryBytes < 200e6, `${peakMemoryBytes}`);
+  }));
+
+/** A language model of one layer and a large vocabulary: zeros that take no disk. */
+function sparseCheckpoint(folder: string): string {
+  const [rows, dim, width] = [40_000, 2048, 1024];
+  const layer = "language_model.model.layers.0";
+  const shapes: Record<string, number[]> = {
+    "vision_model.vision_tower.pos_embed": [1, 1, 1],
+    "language_model.model.embed_tokens.weight": [rows, dim],
+    "language_model.model.norm.weight": [dim],
+    "language_model.lm_head.weight": [rows, dim],
+    [`${layer}.mlp.down_proj.weight`]: [dim, width],
+  };
+  for (const norm of ["input", "post_attention"]) shapes[`${layer}.${norm}_layernorm.weight`] = [dim];
+  for (const part of ["q", "k", "v", "o"]) shapes[`${layer}.self_attn.${part}_proj.weight`] = [dim, dim];
+  for (const part of ["gate", "up"]) shapes[`${layer}.mlp.${part}_proj.weight`] = [width, dim];
+  const tensors = Object.entries(shapes).map(([name, shape]) => ({ name, dtype: "BF16", shape }));
+  const header = encodeSafetensorsHeader(tensors);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "model.safetensors"), header);
+  const bytes = tensors.reduce((sum, { shape }) => sum + 2 * shape.reduce((a, b) => a * b, 1), header.length);
+  truncateSync(join(folder, "model.safetensors"), bytes);
+  const language_config = { num_hidden_layers: 1, num_attention_heads: 16, intermediate_size: width };
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ model_type: "multi_modality", language_config }));
+  return folder;
+}
 
 test.run();

@@ -24,6 +24,8 @@ test("roles of the original", () => {
     ["aligner.layers.0.weight", "aligner.layers.0.weight"],
     ["aligner.layers.1.bias", "aligner.layers.2.bias"],
     ["embed_tokens.weight", "language_model.model.embed_tokens.weight"],
+    ["language_model.model.layers.3.mlp.up_proj.weight", "language_model.model.layers.3.mlp.up_proj.weight"],
+    ["language_model.lm_head.weight", "language_model.lm_head.weight"],
   ] as const)
     assert.equal(stored(role), [expected]);
 });
@@ -52,6 +54,13 @@ test("roles of transformers' port, with and without the leading model.", () => {
       ["aligner.layers.1.weight", [`${prefix}aligner.hidden_layers.0.weight`]],
       ["aligner.layers.2.bias", [`${prefix}aligner.hidden_layers.1.bias`]],
       ["embed_tokens.weight", [`${prefix}language_model.embed_tokens.weight`]],
+      ["language_model.model.embed_tokens.weight", [`${prefix}language_model.embed_tokens.weight`]],
+      [
+        "language_model.model.layers.3.self_attn.q_proj.bias",
+        [`${prefix}language_model.layers.3.self_attn.q_proj.bias`],
+      ],
+      ["language_model.model.norm.weight", [`${prefix}language_model.norm.weight`]],
+      ["language_model.lm_head.weight", ["lm_head.weight"]],
     ] as const)
       assert.equal(stored(role), expected);
   }
