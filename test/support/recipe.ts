@@ -12,10 +12,21 @@ export interface Recipe {
   readonly prints: string;
 }
 
-/** The code of `models/recipes/<name>.md`, as it stands on the page. */
-export function readRecipe(name: string): Recipe {
+/** A fenced block of a page: what it is written in, and its text. */
+export interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+/** The fenced blocks of `models/recipes/<name>.md`, in order, as they stand on the page. */
+export function recipe(name: string): Block[] {
   const page = readFileSync(`${ROOT}models/recipes/${name}.md`, "utf8");
-  const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, text = ""]) => ({ language, text }));
+  return [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({ language, text }));
+}
+
+/** The JavaScript of a page, and what it prints. */
+export function readRecipe(name: string): Recipe {
+  const blocks = recipe(name);
   const programs = blocks.filter(({ language }) => language === "js").map(({ text }) => text);
   const prints = blocks.find(({ language }) => language === "")?.text;
   if (programs.length === 0 || prints === undefined) throw new Error(`${name}.md has no program or not what it prints`);
