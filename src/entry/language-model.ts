@@ -1,7 +1,7 @@
 import { JanusError, quote } from "../errors.js";
 import { type LanguageConfig, parseLanguageConfig } from "../model/language-config.js";
 import { LANGUAGE_MODEL, languageTensors } from "../model/language-tensors.js";
-import { sequenceTokens } from "../text/tokenizer.js";
+import { sequenceTokens, type TokenizerFiles, withPlainClass } from "../text/tokenizer.js";
 import { type BoundTensor, storedRowBytes } from "../weights/bound-tensor.js";
 import { type Checkpoint, openCheckpoint } from "../weights/checkpoint.js";
 import { readConfigFiles } from "../weights/config-files.js";
@@ -14,6 +14,8 @@ export interface LanguageModel {
   readonly checkpoint: Checkpoint;
   /** Its config.json as LlamaForCausalLM's: every default spelled out. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Its tokenizer_config.json, of a checkpoint that has one and a tokenizer.json. */
+  readonly tokenizerConfig: object | undefined;
   readonly tensors: readonly LanguageTensor[];
 }
 
@@ -54,10 +56,11 @@ export async function openLanguageModel(source: WeightSource, signal?: AbortSign
   const requests = languageTensors(config, head);
   const bound = [...checkpoint.bind(requests).values()];
   refuseOthers(source, checkpoint, bound);
-  const tokens = await tokensOf(source, config, signal);
+  const tokenizer = await readTokenizerFiles(source, signal);
   return {
     checkpoint,
-    config: llamaConfig(config, { tied: !head, dtype: bound[0]!.dtype, ...tokens }),
+    config: llamaConfig(config, { tied: !head, dtype: bound[0]!.dtype, ...tokensOf(tokenizer, config) }),
+    tokenizerConfig: tokenizer?.tokenizerConfig && withPlainClass(tokenizer.tokenizerConfig),
     tensors: bound.map((tensor) => ({
       name: tensor.role.slice(LANGUAGE_MODEL.length),
       bound: tensor,
@@ -86,8 +89,7 @@ function refuseOthers(source: WeightSource, checkpoint: Checkpoint, bound: reado
 }
 
 /** Ids of the sequence: the tokenizer's, as the reference takes them, else the configuration's, which may be LlamaConfig's defaults. */
-async function tokensOf(source: WeightSource, config: LanguageConfig, signal: AbortSignal | undefined) {
-  const files = await readTokenizerFiles(source, signal);
+function tokensOf(files: TokenizerFiles | undefined, config: LanguageConfig) {
   const tokens = files && sequenceTokens(files, config.vocabRows);
   return { bos: tokens?.bos ?? config.bos, eos: tokens?.eos ?? config.eos, pad: tokens?.pad ?? config.pad };
 }

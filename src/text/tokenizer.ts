@@ -102,6 +102,16 @@ export function sequenceTokens(
   return { bos: find(names.bos), eos, pad: padOf(find, names, eos) };
 }
 
+/**
+ * tokenizer_config.json with the class that takes tokenizer.json as it is. The LlamaTokenizerFast that Janus' files name is made anew of vocabulary and merges by
+ * transformers 5.0 to 5.23, as SentencePiece's: it splits and joins text otherwise than DeepSeek's byte-level one.
+ */
+export function withPlainClass(tokenizerConfig: Uint8Array): JsonObject {
+  const config = parseObject(CONFIG, tokenizerConfig);
+  const llama = /^LlamaTokenizer(?:Fast)?$/.test(String(config["tokenizer_class"]));
+  return llama ? { ...config, tokenizer_class: "PreTrainedTokenizerFast" } : config;
+}
+
 /** Tokens by their roles, as the files name them. */
 interface TokenNames {
   readonly bos: string;

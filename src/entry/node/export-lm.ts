@@ -6,7 +6,6 @@ import { dtypeBytes } from "../../weights/dtype.js";
 import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
 import type { WeightSource } from "../../weights/source.js";
 import { type LanguageTensor, openLanguageModel } from "../language-model.js";
-import { TOKENIZER_FILES } from "../prepare.js";
 import { nodeHost } from "./host.js";
 import { type OutputFile, refuseExistingDirectory, writeDirectoryAtomically } from "./output-directory.js";
 import { companionFiles, cutShards, indexFiles, jsonFile, type Shard } from "./shard-files.js";
@@ -27,8 +26,14 @@ export interface ExportResult {
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-/** Taken along as they are. */
-const COMPANIONS = [...TOKENIZER_FILES, "added_tokens.json", "tokenizer.model", "generation_config.json"];
+/** Taken along as they are; tokenizer_config.json as `openLanguageModel` has it. */
+const COMPANIONS = [
+  "tokenizer.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "tokenizer.model",
+  "generation_config.json",
+];
 
 /** Rows are read and written in pieces of about this size: what is held of the weights at a time. */
 const PIECE_BYTES = 8 << 20;
@@ -52,7 +57,7 @@ export async function exportLanguageModel(
   const host = nodeHost();
   const source = await host.openModel(model, signal);
   try {
-    const { checkpoint, config, tensors } = await openLanguageModel(source, signal);
+    const { checkpoint, config, tokenizerConfig, tensors } = await openLanguageModel(source, signal);
     const shards = cutShards(tensors, { limit: shardSize, bytesOf, operation: "export-lm" });
     const total = sum(tensors);
     let done = 0;
@@ -62,7 +67,8 @@ export async function exportLanguageModel(
     };
     const named = shards.map(({ name, items }) => ({ name, tensors: items.map((tensor) => tensor.name) }));
     const companions = await companionFiles(source, COMPANIONS, signal);
-    const small = [jsonFile("config.json", config), ...companions, ...indexFiles(named, total)];
+    const tokenizer = tokenizerConfig ? [jsonFile("tokenizer_config.json", tokenizerConfig)] : [];
+    const small = [jsonFile("config.json", config), ...tokenizer, ...companions, ...indexFiles(named, total)];
     const files = [...small, ...shards.map((shard) => shardFile(checkpoint, shard, onBytes, signal))];
     await refuseExistingDirectory(
       output,

@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { createTokenizer, type Tokenizer, type TokenizerFiles } from "#dist/text/tokenizer.js";
+import {
+  createTokenizer,
+  sequenceTokens,
+  type Tokenizer,
+  type TokenizerFiles,
+  withPlainClass,
+} from "#dist/text/tokenizer.js";
 import { golden } from "../../support/paths.js";
 import { refusedNow } from "../../support/refusal.js";
 import { bytes, editedFiles, TOKENIZERS, tokenizerFiles } from "../../support/tokenizer-files.js";
@@ -301,6 +307,32 @@ test("a pattern that JavaScript cannot compile is refused", () => {
     ];
   });
   refusedNow(() => make(files), "E_CONFIG", /tokenizer\.json/);
+});
+
+test("what begins, ends and pads a sequence, where the tokenizer has it", () => {
+  for (const checkpoint of TOKENIZERS) {
+    const { bos_id: bos, eos_id: eos, pad_id: pad } = recorded(checkpoint);
+    assert.equal(sequenceTokens(tokenizerFiles(checkpoint), ROWS), { bos, eos, pad });
+  }
+  const others = editedFiles(
+    PRESENT,
+    () => {},
+    (config) => Object.assign(config, { bos_token: "<none>", eos_token: "<|ref|>" }),
+  );
+  const found = sequenceTokens(others, ROWS);
+  assert.is(found.bos, undefined);
+  assert.is(found.eos, 603);
+  refusedNow(() => sequenceTokens(tokenizerFiles(PRESENT), 600), "E_CONFIG", /must have an id below the 600 rows/);
+});
+
+test("the class that takes tokenizer.json as it is, in place of Llama's alone", () => {
+  const text = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+  for (const name of ["LlamaTokenizer", "LlamaTokenizerFast"])
+    assert.equal(withPlainClass(text({ tokenizer_class: name, legacy: true })), {
+      tokenizer_class: "PreTrainedTokenizerFast",
+      legacy: true,
+    });
+  for (const config of [{}, { tokenizer_class: "Qwen2Tokenizer" }]) assert.equal(withPlainClass(text(config)), config);
 });
 
 test.run();
