@@ -16,7 +16,7 @@ export async function inspect(flags: InspectFlags, signal: AbortSignal): Promise
   }
   const { dims, tensors, bytes } = found;
   const mega = (count: number): string => `${(count / 1e6).toFixed(1)} MB`;
-  print(`${flags.model}: ${found.layout} layout, ${found.format}, ${found.dtype}`);
+  print(`${found.label}: ${found.layout} layout, ${found.format}, ${found.dtype}`);
   print(
     `  vision: ${dims.imageSize} px, patch ${dims.patchSize}, ${dims.tokens} tokens, width ${dims.width}, ${dims.blocks} blocks, ${dims.heads} heads, MLP ${dims.mlpWidth}`,
   );

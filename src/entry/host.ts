@@ -2,6 +2,8 @@ import type { PixelArray, RgbImage } from "../image/pixels.js";
 import type { SpecialTokens, TokenizerFiles, TokenizerOptions } from "../text/tokenizer.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
+import type { Blobs } from "../weights/blob-source.js";
+import type { FileBytes } from "../weights/bytes-source.js";
 import type { WeightSource } from "../weights/source.js";
 
 /** A tokenizer that runs where it can be stopped. */
@@ -15,6 +17,12 @@ export interface TokenizerHandle {
 export interface ModelSource extends WeightSource {
   close(): Promise<void>;
 }
+
+/**
+ * A checkpoint: a directory, an http(s) URL below which its files lie, the files themselves (Blobs, Files or bytes by path, or the list of Files
+ * of an `<input webkitdirectory>`), or storage of the caller's own.
+ */
+export type ModelInput = string | URL | Blobs | FileBytes | WeightSource;
 
 /**
  * A picture: a path, a URL (`file:` or `data:`), the bytes of a JPEG, PNG or WebP (as they are, or in a Blob), or its 8-bit RGB or RGBA
@@ -41,7 +49,7 @@ export interface Host {
   /** The bytes of a variant's binary. */
   binary(variant: Variant): Promise<Uint8Array<ArrayBuffer>>;
   startWorker(): WorkerHandle;
-  openModel(model: string | WeightSource, signal?: AbortSignal): Promise<ModelSource>;
+  openModel(model: ModelInput, signal?: AbortSignal): Promise<ModelSource>;
   /** A prompt may come soon: starts what tokenizing needs besides the model's files. */
   expectPrompt(): void;
   startTokenizer(files: TokenizerFiles, options: TokenizerOptions): TokenizerHandle;

@@ -1,11 +1,12 @@
 import type { ModelPlan } from "../model/plan.js";
 import type { StoredTensor } from "../weights/bound-tensor.js";
-import type { WeightSource } from "../weights/source.js";
-import type { Host } from "./host.js";
+import type { Host, ModelInput } from "./host.js";
 import { keptDType, openModel, planMemory } from "./load.js";
 
 /** What `janus inspect --json` prints. */
 export interface Inspection {
+  /** What the model's storage is called: a directory, a URL without what is secret in it. */
+  readonly label: string;
   /** How tensors are named: original or huggingface; packed ones by their roles. */
   readonly layout: string;
   readonly format: string;
@@ -37,11 +38,7 @@ export interface Inspection {
 }
 
 /** Opens a checkpoint, checks it as loading would, and says what it is. Reads headers and configuration alone. */
-export async function inspectModel(
-  host: Host,
-  model: string | WeightSource,
-  signal?: AbortSignal,
-): Promise<Inspection> {
+export async function inspectModel(host: Host, model: ModelInput, signal?: AbortSignal): Promise<Inspection> {
   const source = await host.openModel(model, signal);
   try {
     const opened = await openModel(source, signal);
@@ -51,6 +48,7 @@ export async function inspectModel(
     const all = [...checkpoint.tensors.values()];
     const { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions } = config;
     return {
+      label: source.label,
       layout: checkpoint.packed === undefined ? checkpoint.layout : "packed",
       format: checkpoint.format,
       dtype: keptDType(plan),

@@ -5,12 +5,11 @@ import { pairSlots } from "../model/fusion.js";
 import { checkSequence } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { elements } from "../tensor.js";
-import type { WeightSource } from "../weights/source.js";
 import type { Items } from "./ahead.js";
 import { ahead, checkItems } from "./ahead.js";
 import type { Engine, TowerImage } from "./engine.js";
 import { checkFinite, checkFloats, splitFloats, stackFloats, zeroFloats } from "./floats.js";
-import type { Host, ImageInput } from "./host.js";
+import type { Host, ImageInput, ModelInput } from "./host.js";
 import type { OpenModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
 import { Pictures } from "./pictures.js";
@@ -111,7 +110,7 @@ export class JanusModel {
   }
 
   /** Loads a checkpoint on `host`. Use `Janus.load` of an entry. */
-  static async load(host: Host, model: string | WeightSource, options: LoadOptions = {}): Promise<JanusModel> {
+  static async load(host: Host, model: ModelInput, options: LoadOptions = {}): Promise<JanusModel> {
     return new JanusModel(host, await startModel(host, model, options));
   }
 

@@ -2,10 +2,9 @@ import { imageFlop } from "../model/work.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
 import { storedRowBytes } from "../weights/bound-tensor.js";
-import type { WeightSource } from "../weights/source.js";
 import { Engine } from "./engine.js";
 import { takeEngineFlags } from "./engine-flags.js";
-import type { Host } from "./host.js";
+import type { Host, ModelInput } from "./host.js";
 import type { OpenModel } from "./load.js";
 import { keptDType, openModel, planMemory } from "./load.js";
 import type { LoadOptions } from "./options.js";
@@ -51,11 +50,7 @@ const TIMED_FLOP = 2e9;
 const SHARED_FLOP = 0.25e9;
 
 /** Opens a checkpoint, chooses a binary, starts the workers and loads the weights; on any error nothing is left running. */
-export async function startModel(
-  host: Host,
-  model: string | WeightSource,
-  options: LoadOptions,
-): Promise<StartedModel> {
+export async function startModel(host: Host, model: ModelInput, options: LoadOptions): Promise<StartedModel> {
   checkLoadOptions(options);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();

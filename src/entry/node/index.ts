@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** janus-wasm for Node. */
-import type { WeightSource } from "../../weights/source.js";
+import type { ModelInput } from "../host.js";
 import { JanusModel } from "../janus.js";
 import type { LoadOptions } from "../options.js";
 import { nodeHost } from "./host.js";
@@ -15,8 +15,11 @@ import { nodeHost } from "./host.js";
  * await janus.dispose();
  */
 export const Janus = {
-  /** A checkpoint directory or a WeightSource, ready to embed. JanusError E_CONFIG, E_FORMAT, E_NUMERIC, E_OOM and others by design. */
-  load(model: string | WeightSource, options: LoadOptions = {}): Promise<JanusModel> {
+  /**
+   * A checkpoint, ready to embed: a directory, an http(s) base URL, files (Blobs, Files or bytes by path, or a list of Files), or a WeightSource.
+   * JanusError E_CONFIG, E_FORMAT, E_NETWORK, E_INTEGRITY, E_NUMERIC, E_OOM and others by design.
+   */
+  load(model: ModelInput, options: LoadOptions = {}): Promise<JanusModel> {
     return JanusModel.load(nodeHost(), model, options);
   },
 };
@@ -28,12 +31,18 @@ export type { ErrorCode, ErrorOrigin } from "../../errors.js";
 export { JanusError } from "../../errors.js";
 export type { JanusConfig } from "../../model/config.js";
 export type { Tensor, TensorType } from "../../tensor.js";
+export type { Blobs } from "../../weights/blob-source.js";
+export { blobSource } from "../../weights/blob-source.js";
+export type { FileBytes } from "../../weights/bytes-source.js";
+export { bytesSource } from "../../weights/bytes-source.js";
 export type { EncodedFile } from "../../weights/encoded-file.js";
 export type { FloatDtype } from "../../weights/float-chunks.js";
+export { httpSource } from "../../weights/http-source.js";
+export type { HttpOptions, RemoteFile, RemoteSource } from "../../weights/remote-source.js";
 export type { WeightSource } from "../../weights/source.js";
 export type { Items } from "../ahead.js";
 export { type ModelResult, toNpy, toSafetensors, toTorch } from "../hand-over.js";
-export type { ImageInput } from "../host.js";
+export type { ImageInput, ModelInput } from "../host.js";
 export type { CallOptions, EmbedResult, EncodeResult, FuseInputs, ModelInputs } from "../janus.js";
 export type { DTypeOption, LoadOptions, ProgressEvent } from "../options.js";
 export type { EmbedRequest, Prepared } from "../prepare.js";

@@ -5,6 +5,7 @@ import type { PackedTensor, Packing } from "../../weights/packed.js";
 import { packedMetadata, storedShape } from "../../weights/packed.js";
 import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
 import { readInto, type WeightSource } from "../../weights/source.js";
+import type { ModelInput } from "../host.js";
 import type { OpenModel } from "../load.js";
 import { openModel } from "../load.js";
 import type { DTypeOption } from "../options.js";
@@ -57,11 +58,7 @@ interface Shard {
  * @throws JanusError E_USAGE and E_IO of origin "output" (as `writeDirectoryAtomically`), E_USAGE for a shard size that a block does not fit in; whatever opening and
  * loading the model throws; the signal's reason. The directory is complete or as it was.
  */
-export async function pack(
-  model: string | WeightSource,
-  output: string,
-  options: PackOptions = {},
-): Promise<PackResult> {
+export async function pack(model: ModelInput, output: string, options: PackOptions = {}): Promise<PackResult> {
   const { dtype = "auto", shardSize, force = false, signal, onProgress } = options;
   const host = nodeHost();
   const source = await host.openModel(model, signal);

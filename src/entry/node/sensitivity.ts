@@ -1,7 +1,6 @@
 import type { RgbImage } from "../../image/pixels.js";
-import type { WeightSource } from "../../weights/source.js";
 import { takeEngineFlags } from "../engine-flags.js";
-import type { Host, ImageInput } from "../host.js";
+import type { Host, ImageInput, ModelInput } from "../host.js";
 import { type OpenModel, openModel } from "../load.js";
 import { startPictureWorker } from "../picture-worker.js";
 import { measureSensitivity, type Sensitivity, type SensitivityOptions } from "../sensitivity.js";
@@ -12,7 +11,7 @@ import { nodeHost } from "./host.js";
  * model runs 122 times.
  */
 export async function sensitivityOf(
-  model: string | WeightSource,
+  model: ModelInput,
   images: readonly ImageInput[],
   options: Omit<SensitivityOptions, "threads"> & { readonly threads?: number | undefined },
 ): Promise<Sensitivity> {
