@@ -1,6 +1,7 @@
-import { JanusError, quote } from "../errors.js";
+import { JanusError } from "../errors.js";
 import { type Blobs, blobSource } from "../weights/blob-source.js";
 import { bytesSource, type FileBytes } from "../weights/bytes-source.js";
+import { isBytes, kindOf } from "../weights/files-source.js";
 import type { WeightSource } from "../weights/source.js";
 import type { ModelSource } from "./host.js";
 
@@ -14,7 +15,7 @@ export function givenSource(model: unknown): ModelSource {
   if (!source)
     throw new JanusError(
       "E_USAGE",
-      `opening a model: expected a directory, a URL, files by path or a WeightSource, got ${kindOf(model)}`,
+      `opening a model: expected a directory, a URL, files by path or a WeightSource, got ${isBytes(model) || model instanceof Blob ? "one file without its path" : kindOf(model)}`,
       { origin: "usage" },
     );
   return lent(source);
@@ -45,16 +46,4 @@ function heldFiles(model: unknown): WeightSource | undefined {
   const file = list ? first : (first as readonly unknown[] | undefined)?.[1];
   if (file instanceof Blob) return blobSource(model as Blobs);
   return !list && isBytes(file) ? bytesSource(model as FileBytes) : undefined;
-}
-
-function isBytes(value: unknown): boolean {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
-  return typeof SharedArrayBuffer === "function" && value instanceof SharedArrayBuffer;
-}
-
-/** Bytes are not written out: there may be gigabytes of them. */
-function kindOf(model: unknown): string {
-  if (isBytes(model) || model instanceof Blob) return "one file without its path";
-  if (model instanceof Map) return `a Map of ${model.size}`;
-  return quote(model);
 }

@@ -1,5 +1,5 @@
 import { quote } from "../errors.js";
-import { filesSource, type HeldFile, refuseFiles } from "./files-source.js";
+import { filesSource, type HeldFile, kindOf, refuseFiles } from "./files-source.js";
 import { unreadable } from "./refusals.js";
 import type { WeightSource } from "./source.js";
 
@@ -16,7 +16,7 @@ export function blobSource(blobs: Blobs): WeightSource {
   const { label, entries } = named(blobs);
   const files = new Map<string, HeldFile>();
   for (const [path, blob] of entries) {
-    if (!(blob instanceof Blob)) throw refuseFiles("Blobs or Files by path, or a list of Files", quote(blob));
+    if (!(blob instanceof Blob)) throw refuseFiles("Blobs or Files by path, or a list of Files", kindOf(blob));
     if (files.has(path)) throw refuseFiles("every file once", `${quote(path)} twice`);
     files.set(path, { size: blob.size, slice: (begin, end) => sliceOf(blob, path, begin, end) });
   }
@@ -52,7 +52,7 @@ function named(blobs: Blobs): { label: string; entries: Iterable<readonly [strin
 }
 
 function relativePath(file: File): string {
-  if (!(file instanceof Blob)) throw refuseFiles("Blobs or Files by path, or a list of Files", quote(file));
+  if (!(file instanceof Blob)) throw refuseFiles("Blobs or Files by path, or a list of Files", kindOf(file));
   const path = "webkitRelativePath" in file ? file.webkitRelativePath : "";
   const name = path === "" || path === undefined ? file.name : path;
   if (typeof name !== "string") throw refuseFiles("Files in a list, which have names", "a Blob");

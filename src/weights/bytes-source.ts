@@ -1,5 +1,4 @@
-import { quote } from "../errors.js";
-import { filesSource, type HeldFile, refuseFiles } from "./files-source.js";
+import { filesSource, type HeldFile, isBytes, kindOf, refuseFiles } from "./files-source.js";
 import type { WeightSource } from "./source.js";
 
 /** Bytes by path. */
@@ -15,16 +14,16 @@ export type FileBytes =
 export function bytesSource(bytes: FileBytes): WeightSource {
   const files = new Map<string, HeldFile>();
   for (const [path, content] of bytes instanceof Map ? bytes : Object.entries(bytes)) {
-    const held = bytesOf(content);
-    if (held === undefined) throw refuseFiles("bytes by path", quote(content));
+    if (!isBytes(content)) throw refuseFiles("bytes by path", kindOf(content));
+    const held = viewOf(content);
     files.set(path, { size: held.length, slice: async (begin, end) => held.subarray(begin, end) });
   }
   return filesSource("memory", files);
 }
 
-/** A view of the same memory; undefined for anything else. */
-function bytesOf(content: unknown): Uint8Array | undefined {
-  if (ArrayBuffer.isView(content)) return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
-  const shared = typeof SharedArrayBuffer === "function" && content instanceof SharedArrayBuffer;
-  return content instanceof ArrayBuffer || shared ? new Uint8Array(content) : undefined;
+/** A view of the same memory. */
+function viewOf(bytes: ArrayBufferLike | ArrayBufferView): Uint8Array {
+  return ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
 }

@@ -41,3 +41,18 @@ export function filesSource(label: string, files: ReadonlyMap<string, HeldFile>)
 export function refuseFiles(expected: string, got: string): JanusError {
   return new JanusError("E_USAGE", `opening files: expected ${expected}, got ${got}`, { origin: "usage" });
 }
+
+export function isBytes(value: unknown): value is ArrayBufferLike | ArrayBufferView {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return true;
+  return typeof SharedArrayBuffer === "function" && value instanceof SharedArrayBuffer;
+}
+
+/** What a value is, in a message. Nothing that may hold a file is written out: that could be gigabytes. */
+export function kindOf(value: unknown): string {
+  if (isBytes(value)) return "bytes";
+  if (value instanceof Blob) return "a Blob";
+  if (value instanceof Map) return `a Map of ${value.size}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null) return `an object with ${quote(Object.keys(value).slice(0, 5))}`;
+  return quote(value);
+}

@@ -59,6 +59,7 @@ export class Exchange {
     const headers: Record<string, string> = {
       "accept-ranges": "bytes",
       ...(tag !== undefined && { etag: tag }),
+      ...(fault?.kind === "etag" && fault.modified && { "last-modified": fault.modified }),
       ...extra,
     };
     const { "if-match": match, "if-range": condition, range } = this.request.headers;
@@ -88,6 +89,8 @@ export class Exchange {
     } else if (fault?.kind === "redirect") {
       const location = fault.to === "itself" ? (this.request.url ?? "/") : fault.to;
       await this.#send(fault.status ?? 302, { location }, fileOfBytes("", "text/plain"));
+    } else if (fault?.kind === "cut" && fault.beforeHeaders) {
+      this.#response.socket?.resetAndDestroy();
     } else return fault?.kind === "stall" && fault.beforeHeaders === true;
     return true;
   }

@@ -15,8 +15,8 @@ export type Fault =
   | { readonly kind: "content"; readonly bytes: Uint8Array | string; readonly sameEtag?: boolean }
   /** Says nothing more after so many bytes; `beforeHeaders` not even a status. The connection stays open. */
   | { readonly kind: "stall"; readonly after: number; readonly beforeHeaders?: boolean }
-  /** Resets the connection after so many bytes. */
-  | { readonly kind: "cut"; readonly after: number }
+  /** Resets the connection after so many bytes; `beforeHeaders` without a status. */
+  | { readonly kind: "cut"; readonly after: number; readonly beforeHeaders?: boolean }
   /** So many bytes at a time, with a pause between. */
   | { readonly kind: "slow"; readonly bytes: number; readonly everyMs: number }
   /** A Content-Range of its own, or none. */
@@ -27,8 +27,8 @@ export type Fault =
   | { readonly kind: "short-range"; readonly bytes: number }
   /** The range, compressed, and labelled so. */
   | { readonly kind: "gzip" }
-  /** Another ETag for the same content, a weak one, or none. */
-  | { readonly kind: "etag"; readonly etag: string | undefined }
+  /** Another ETag for the same content, a weak one, or none; with a Last-Modified where one is given. */
+  | { readonly kind: "etag"; readonly etag: string | undefined; readonly modified?: string }
   /** No Content-Length: in an answer to HEAD, that is no size. */
   | { readonly kind: "no-length" }
   /** A redirect: to the same URL it is a loop. */

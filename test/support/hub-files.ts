@@ -50,30 +50,38 @@ export function findFile(files: Files, path: string): ServedFile | undefined {
   return served(statSync(full).size, typeOf(path), read, full);
 }
 
+/** One for the same bytes, so that a digest is computed once. */
+const IN_MEMORY = new WeakMap<Uint8Array, ServedFile>();
+
 export function fileOfBytes(content: Uint8Array | string, type: string): ServedFile {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  return served(bytes.length, type, async (offset, length) => bytes.subarray(offset, offset + length));
+  const known = IN_MEMORY.get(bytes);
+  if (known?.type === type) return known;
+  const file = served(bytes.length, type, async (offset, length) => bytes.subarray(offset, offset + length));
+  IN_MEMORY.set(bytes, file);
+  return file;
 }
 
 function onDisk(files: Files): files is { readonly directory: string } {
   return Object.keys(files).join() === "directory";
 }
 
-/** Digests of files on disk, which do not change: a gigabyte takes seconds. */
+/** Digests of files on disk, which do not change: a gigabyte takes seconds. Those in memory keep their own. */
 const DIGESTS = new Map<string, Promise<string>>();
 
 function served(size: number, type: string, read: ServedFile["read"], place?: string): ServedFile {
-  const digest = async (algorithm: string, prefix: string): Promise<string> => {
-    const hash = createHash(algorithm).update(prefix);
-    for (let at = 0; at < size; at += PIECE_BYTES) hash.update(await read(at, Math.min(PIECE_BYTES, size - at)));
-    return hash.digest("hex");
-  };
+  const known = place === undefined ? new Map<string, Promise<string>>() : DIGESTS;
   const once = (algorithm: string, prefix = ""): Promise<string> => {
-    if (place === undefined) return digest(algorithm, prefix);
     const key = `${algorithm} ${place} ${size}`;
-    const known = DIGESTS.get(key) ?? digest(algorithm, prefix);
-    DIGESTS.set(key, known);
-    return known;
+    const digest = known.get(key) ?? digestOf(algorithm, prefix, size, read);
+    known.set(key, digest);
+    return digest;
   };
   return { size, type, read, sha256: () => once("sha256"), gitSha1: () => once("sha1", `blob ${size}\0`) };
+}
+
+async function digestOf(algorithm: string, prefix: string, size: number, read: ServedFile["read"]): Promise<string> {
+  const hash = createHash(algorithm).update(prefix);
+  for (let at = 0; at < size; at += PIECE_BYTES) hash.update(await read(at, Math.min(PIECE_BYTES, size - at)));
+  return hash.digest("hex");
 }

@@ -2,6 +2,7 @@ import { constants, fstatSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { JanusError, quote } from "../../errors.js";
+import { pathSegments } from "../../weights/relative-path.js";
 import type { WeightSource } from "../../weights/source.js";
 
 /** A read is cut into pieces of this size: below the system's limit of 2^31 - 1, and soon enough at the next look at the signal. */
@@ -114,10 +115,9 @@ class Directory implements WeightSource {
 }
 
 async function openRegular(directory: string, path: string): Promise<OpenFile | undefined> {
-  const parts = path.split("/");
-  if (path.includes("\\") || path.includes("\0") || parts.some((part) => part === "" || part === "." || part === ".."))
-    throw failure(path, "expected a relative path inside the directory, got one that is not");
-  const full = join(directory, ...parts);
+  const segments = pathSegments(path);
+  if (!segments) throw failure(path, "expected a relative path inside the directory, got one that is not");
+  const full = join(directory, ...segments);
   try {
     // Asked before opening: opening a FIFO or a device can block or act.
     if (!(await stat(full)).isFile())

@@ -1,5 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openModelSource } from "#dist/entry/node/model-source.js";
@@ -47,9 +48,23 @@ test("an existing path wins over a URL and a hub id; L04: whatever it is called"
 
 test("what does not exist is a URL, a hub id, or nothing", () =>
   inside(async (folder) => {
-    for (const url of ["https://example.com/model", "HTTP://example.com"]) {
-      await refused(openModelSource(url), "E_UNSUPPORTED", /URLs are not read yet/);
+    // Longer than the name of a file may be.
+    const signed = `https://user:secret@example.com/model?sig=secret&x=${"x".repeat(5000)}`;
+    for (const [url, label] of [
+      ["https://example.com/model", "https://example.com/model/"],
+      ["HTTP://example.com", "http://example.com/"],
+      [signed, "https://example.com/model/"],
+      [new URL(signed), "https://example.com/model/"],
+    ] as const) {
+      const source = await openModelSource(url);
+      assert.is(source.label, label);
+      await source.close();
     }
+    for (const url of ["https://", "http://a b/", "https://u:secret/@x?secret"]) {
+      const error = await refused(openModelSource(url), "E_USAGE", /^opening a URL: expected http:\/\/ or https:\/\//);
+      assert.not.match(error.message, /secret/);
+    }
+    await refused(openModelSource(new URL("ftp://example.com/x")), "E_USAGE", /^opening a URL/);
     for (const id of ["deepseek-ai/Janus-Pro-1B", "owner/name@v1.0", "a/b.c_d-e"]) {
       await refused(openModelSource(id), "E_UNSUPPORTED", /hub ids are not read yet/);
     }
@@ -58,6 +73,15 @@ test("what does not exist is a URL, a hub id, or nothing", () =>
       const error = await refused(openModelSource(path), "E_IO", /^opening ".*; name a checkpoint directory$/);
       assert.is(error.origin, "model", path);
     }
+  }));
+
+test("a file: URL is its directory", () =>
+  inside(async (folder) => {
+    mkdirSync("a b");
+    writeFileSync("a b/config.json", "{}");
+    const source = await openModelSource(pathToFileURL(join(folder, "a b")));
+    assert.is(await source.size("config.json"), 2);
+    await source.close();
   }));
 
 test("a file, and a path that cannot be followed, say so", () =>
@@ -94,11 +118,11 @@ test("a source of the caller's own is used, and stays open", async () => {
 });
 
 test("what is neither a name nor a source is refused", async () => {
-  for (const wrong of [undefined, null, 5, {}, new URL("file:///models/demo"), { size: async () => 0 }]) {
+  for (const wrong of [undefined, null, 5, {}, { size: async () => 0 }]) {
     await refused(
       openModelSource(wrong as never),
       "E_USAGE",
-      /^opening a model: expected a directory or a WeightSource, got/,
+      /^opening a model: expected a directory, a URL, files by path or a WeightSource, got/,
     );
   }
 });
