@@ -101,18 +101,25 @@ function requestHeaders(where: string, given: Readonly<Record<string, string>>):
 /** What to make of a connection that failed; `known` when the server has answered before. */
 function connectionFailure(where: string, watch: Watch, cause: unknown, known: boolean): Error {
   if (watch.silent) return new Interruption("expected an answer, got silence", { cause });
-  const code = causeText(cause);
-  const reason = `expected an answer, got ${code}`;
-  if (UNTRUSTED.test(code) || (ABSENT.test(code) && !known)) return networkError(where, reason, cause);
+  const code = causeCode(cause);
+  // A page is not told why; elsewhere, a cause without a code is a request that was not even made.
+  if (code === undefined && cause instanceof Error && cause.cause !== undefined)
+    return networkError(
+      where,
+      "expected an answer, got a request that fetch refuses; is the port one of those it blocks?",
+      cause,
+    );
+  const reason = `expected an answer, got ${code ?? "a connection that failed"}`;
+  if (UNTRUSTED.test(code ?? "") || (ABSENT.test(code ?? "") && !known)) return networkError(where, reason, cause);
   return new Interruption(reason, { cause });
 }
 
 /** The code of what lies below `fetch failed`; never its message, which may hold a URL. */
-function causeText(error: unknown): string {
+function causeCode(error: unknown): string | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if ("code" in at && typeof at.code === "string") return at.code;
   }
-  return "a connection that failed";
+  return undefined;
 }
 
 function redirection(where: string, from: URL, location: string | null): URL {

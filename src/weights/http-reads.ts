@@ -1,4 +1,5 @@
 import type { PinnedFile, Sink } from "./http-range.js";
+import { onAbort } from "./on-abort.js";
 
 /** Fetches bytes [from, to) of a file. */
 export type FetchRange = (file: PinnedFile, from: number, to: number, sink: Sink, signal: AbortSignal) => Promise<void>;
@@ -56,9 +57,7 @@ export class ReadQueue {
     const [{ file, offset: begin, signal }] = run as [Read];
     const end = endOf(run);
     const failing = new AbortController();
-    const abort = (): void => failing.abort(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    if (signal?.aborted) abort();
+    const stay = onAbort(signal, () => failing.abort(signal?.reason));
     const sink: Sink = (bytes, at) => {
       for (const read of run) copyOverlap(bytes, at, read);
     };
@@ -67,7 +66,7 @@ export class ReadQueue {
     );
     // All of them: one that goes on would write to memory that is used for something else by then.
     await Promise.all(pieces);
-    signal?.removeEventListener("abort", abort);
+    stay();
     failing.signal.throwIfAborted();
   }
 }

@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 /** A server that sends less than this in the time that it may be silent is taken for silent: dripping a byte now and then is no progress. */
 const SIGN_OF_LIFE_BYTES = 1024;
 
@@ -5,17 +7,14 @@ const SIGN_OF_LIFE_BYTES = 1024;
 export class Watch {
   readonly #controller = new AbortController();
   readonly #silenceMs: number;
-  readonly #outer: AbortSignal | undefined;
-  readonly #abort = (): void => this.#controller.abort(this.#outer?.reason);
+  readonly #stay: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #heard = 0;
   #silent = false;
 
   constructor(silenceMs: number, outer: AbortSignal | undefined) {
     this.#silenceMs = silenceMs;
-    this.#outer = outer;
-    outer?.addEventListener("abort", this.#abort, { once: true });
-    if (outer?.aborted) this.#abort();
+    this.#stay = onAbort(outer, () => this.#controller.abort(outer?.reason));
     this.#arm();
   }
 
@@ -44,7 +43,7 @@ export class Watch {
   /** Ends what is left of the request. */
   end(): void {
     clearTimeout(this.#timer);
-    this.#outer?.removeEventListener("abort", this.#abort);
+    this.#stay();
     this.#controller.abort();
   }
 

@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 /** What failed, and may do better the next time. */
 export class Interruption extends Error {
   readonly waitMs: number | undefined;
@@ -59,15 +61,13 @@ export function retryAfterMs(headers: Headers): number | undefined {
 
 function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const end = (): void => {
-      signal?.removeEventListener("abort", abort);
+    const timer = setTimeout(() => {
+      stay();
       resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    const abort = (): void => {
+    }, milliseconds);
+    const stay = onAbort(signal, () => {
       clearTimeout(timer);
       reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
+    });
   });
 }

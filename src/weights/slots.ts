@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 /** Bounds how many of something are under way at once; those that wait come in order. */
 export class Slots {
   #free: number;
@@ -27,15 +29,14 @@ export class Slots {
     }
     await new Promise<void>((resolve, reject) => {
       const enter = (): void => {
-        signal?.removeEventListener("abort", leave);
+        stay();
         resolve();
       };
-      const leave = (): void => {
+      this.#waiting.push(enter);
+      const stay = onAbort(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(enter), 1);
         reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", leave, { once: true });
-      this.#waiting.push(enter);
+      });
     });
   }
 }

@@ -100,6 +100,10 @@ test("a certificate that cannot be believed, and a host that is not there, are t
   }
 });
 
+test("a port that fetch blocks is told at once", async () => {
+  await refused(send("GET", "http://127.0.0.1:9/x", new HttpClient({})), "E_NETWORK", /a request that fetch refuses/);
+});
+
 test("ETags and counts in headers", () => {
   assert.is(strongEtag('"a-b/7"'), "a-b/7");
   for (const weak of ['W/"a"', "a", '"', null, '"a"b"']) assert.is(strongEtag(weak), undefined);

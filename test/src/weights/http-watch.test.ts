@@ -30,6 +30,9 @@ test("an abort from outside is passed on with its reason, and is not silence", (
   const ended = new Watch(1000, outer.signal);
   ended.end();
   assert.is(listeners(), 1);
+  const many = Array.from({ length: 20 }, () => new Watch(1000, outer.signal));
+  assert.is(listeners(), 1, "one for all");
+  for (const one of many) one.end();
   outer.abort("stopped");
   assert.is(watch.signal.reason, "stopped");
   assert.not(watch.silent);
