@@ -179,7 +179,6 @@ test("--dtype: the checkpoint's own, fp32, int8; what is not there yet is E_UNSU
   assert.is((await json(run("fp32"))).runtime.dtype, "fp32");
   assert.is((await json(run("int8"))).runtime.dtype, "int8");
   await refused(2, /Allowed choices are auto, fp32, int8/, run("bf16"));
-  await refused(4, /E_UNSUPPORTED: .*URLs/, ["inspect", "--model", "https://example.com/janus"]);
   await refused(4, /E_UNSUPPORTED: .*hub ids/, ["inspect", "--model", "deepseek-ai/Janus-Pro-1B"]);
 });
 
