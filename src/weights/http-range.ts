@@ -1,3 +1,4 @@
+import { quote } from "../errors.js";
 import { byteCount, type HttpClient } from "./http-client.js";
 import { changedFile, isTransient, networkError, pageInstead, statusReason } from "./http-refusals.js";
 import type { Watch } from "./http-watch.js";
@@ -57,7 +58,7 @@ export async function attemptRange(
       throw new Interruption(statusReason(response));
     }
     if (linked.etag !== undefined && linked.etag !== pinned.file.etag)
-      throw changedFile(where, `ETag ${pinned.file.etag}`, `ETag ${linked.etag}`);
+      throw changedFile(where, quote(`ETag ${pinned.file.etag}`), quote(`ETag ${linked.etag}`));
     pinned.place = url;
     const end = answeredEnd(pinned, response, from, to);
     await copyBody(where, response, cursor, end, sink, watch);
@@ -98,13 +99,14 @@ function answeredEnd(pinned: PinnedFile, response: Response, from: number, to: n
   if (encoding !== "identity")
     throw networkError(
       where,
-      `expected a range as it is, got one with Content-Encoding ${encoding}; the server must not compress it`,
+      `expected a range as it is, got one with Content-Encoding ${quote(encoding)}; the server must not compress it`,
     );
   const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
   if (total !== undefined && total !== "*" && Number(total) !== file.size)
     throw changedFile(where, `${file.size} bytes`, `${total} bytes`);
   if (total === undefined || Number(first) !== from || !(Number(last) >= from && Number(last) < to)) {
-    const got = headers.has("content-range") ? headers.get("content-range") : "none that can be read";
+    const stated = headers.get("content-range");
+    const got = stated === null ? "none that can be read" : quote(stated);
     throw networkError(where, `expected Content-Range bytes ${from}-${to - 1}/${file.size}, got ${got}`);
   }
   return Number(last) + 1;
@@ -117,15 +119,16 @@ export function isPage(headers: Headers): boolean {
 /** What tells one state of a file from another, as the server writes it: its ETag, weak or strong, or else when it was changed. */
 export function validatorOf(headers: Headers): string | undefined {
   const etag = headers.get("etag");
-  if (etag !== null) return `ETag ${etag.slice(0, 200)}`;
+  if (etag !== null) return `ETag ${etag}`;
   const modified = headers.get("last-modified");
-  return modified === null ? undefined : `Last-Modified ${modified.slice(0, 200)}`;
+  return modified === null ? undefined : `Last-Modified ${modified}`;
 }
 
 function checkValidator(pinned: PinnedFile, headers: Headers): void {
   const validator = validatorOf(headers);
   pinned.validator ??= validator;
-  if (validator !== pinned.validator) throw changedFile(pinned.where, `${pinned.validator}`, validator ?? "no ETag");
+  if (validator !== pinned.validator)
+    throw changedFile(pinned.where, quote(pinned.validator), validator === undefined ? "no ETag" : quote(validator));
 }
 
 /** Copies a body that ends at `end` of the file, and moves the cursor along. */
