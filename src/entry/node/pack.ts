@@ -4,7 +4,7 @@ import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { PackedTensor, Packing } from "../../weights/packed.js";
 import { packedMetadata, storedShape } from "../../weights/packed.js";
 import { encodeSafetensorsHeader } from "../../weights/safetensors.js";
-import { readInto, type WeightSource } from "../../weights/source.js";
+import { readInto } from "../../weights/source.js";
 import type { ModelInput } from "../host.js";
 import type { OpenModel } from "../load.js";
 import { openModel } from "../load.js";
