@@ -11,7 +11,7 @@ const FOLDER = "entry/node";
 const SINGLE = ["errors", `${FOLDER}/engine-flags`];
 
 /** What most processes never need, and what takes `node:` modules with it: imported when it is called, unbundled. */
-const LATER = [`${FOLDER}/decoder`, `${FOLDER}/output`];
+const LATER = [`${FOLDER}/decoder`, `${FOLDER}/output`, `${FOLDER}/open-remote`];
 
 const APART = new Set([...SINGLE, ...LATER].map((path) => resolve(ROOT, `src/${path}.js`)));
 

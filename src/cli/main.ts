@@ -19,6 +19,7 @@ import { exportCommand } from "./commands/export-lm.js";
 import { EXIT_STATUS, examples, helpCommand } from "./commands/help.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { packCommand } from "./commands/pack.js";
+import { pullCommand } from "./commands/pull.js";
 import { synthesizeCommand } from "./commands/synthesize.js";
 import { errorText, exitStatus } from "./exit-status.js";
 
@@ -53,6 +54,7 @@ for (const command of [
   encodeCommand(signal),
   packCommand(signal),
   exportCommand(signal),
+  pullCommand(signal),
   inspectCommand(signal),
   synthesizeCommand(signal),
   compareCommand(signal),

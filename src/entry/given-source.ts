@@ -15,7 +15,7 @@ export function givenSource(model: unknown): ModelSource {
   if (!source)
     throw new JanusError(
       "E_USAGE",
-      `opening a model: expected a directory, a URL, files by path or a WeightSource, got ${isBytes(model) || model instanceof Blob ? "one file without its path" : kindOf(model)}`,
+      `opening a model: expected a directory, a URL, a hub id, files by path or a WeightSource, got ${isBytes(model) || model instanceof Blob ? "one file without its path" : kindOf(model)}`,
       { origin: "usage" },
     );
   return lent(source);

@@ -5,6 +5,7 @@ import type { Variant } from "../wasm/variants.js";
 import type { Blobs } from "../weights/blob-source.js";
 import type { FileBytes } from "../weights/bytes-source.js";
 import type { WeightSource } from "../weights/source.js";
+import type { ProgressEvent } from "./options.js";
 
 /** A tokenizer that runs where it can be stopped. */
 export interface TokenizerHandle {
@@ -15,11 +16,15 @@ export interface TokenizerHandle {
 
 /** A source that holds something open. */
 export interface ModelSource extends WeightSource {
+  /** Whether what is read comes from a server. */
+  readonly remote?: boolean;
+  /** What was not as expected, in words; it grows while the source is read. */
+  readonly notes?: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * A checkpoint: a directory, an http(s) URL below which its files lie, the files themselves (Blobs, Files or bytes by path, or the list of Files
+ * A checkpoint: a directory, an http(s) URL below which its files lie, a hub id (`owner/name`), the files themselves (Blobs, Files or bytes by path, or the list of Files
  * of an `<input webkitdirectory>`), or storage of the caller's own.
  */
 export type ModelInput = string | URL | Blobs | FileBytes | WeightSource;
@@ -49,7 +54,8 @@ export interface Host {
   /** The bytes of a variant's binary. */
   binary(variant: Variant): Promise<Uint8Array<ArrayBuffer>>;
   startWorker(): WorkerHandle;
-  openModel(model: ModelInput, signal?: AbortSignal): Promise<ModelSource>;
+  /** `onProgress` hears of whole files that come from a server. */
+  openModel(model: ModelInput, signal?: AbortSignal, onProgress?: (event: ProgressEvent) => void): Promise<ModelSource>;
   /** A prompt may come soon: starts what tokenizing needs besides the model's files. */
   expectPrompt(): void;
   startTokenizer(files: TokenizerFiles, options: TokenizerOptions): TokenizerHandle;

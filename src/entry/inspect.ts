@@ -55,7 +55,7 @@ export async function inspectModel(host: Host, model: ModelInput, signal?: Abort
       dims: { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions },
       tensors: { used: all.filter((t) => names.has(t.name)), skipped: all.filter((t) => !names.has(t.name)) },
       bytes: { weights: plan.weightBytes, activations: plan.activationBytes, parts: partBytes(plan) },
-      warnings: config.warnings,
+      warnings: [...config.warnings, ...(source.notes ?? [])],
     };
   } finally {
     await source.close();

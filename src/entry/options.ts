@@ -3,9 +3,13 @@ import { JanusError, quote } from "../errors.js";
 /** How weights are kept: as stored, widened to f32, or those of the blocks in 8 bits. */
 export type DTypeOption = "auto" | "fp32" | "int8";
 
-/** Progress of loading, named as transformers.js names it. */
+/**
+ * Progress of loading, named as transformers.js names it. `file` is the model as it was named, for the weights, or a small file that is fetched whole;
+ * `download` comes when bytes are asked of a server.
+ */
 export type ProgressEvent =
   | { readonly status: "initiate"; readonly file: string }
+  | { readonly status: "download"; readonly file: string }
   | {
       readonly status: "progress";
       readonly file: string;

@@ -54,7 +54,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
   checkLoadOptions(options);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const source = await host.openModel(model, signal);
+  const source = await host.openModel(model, signal, onProgress);
   const asked = options.threads ?? "auto";
   const granted = asked === "auto" ? host.availableThreads() : asked;
   // Workers take longest to start, and need nothing for it: the files are read meanwhile.
@@ -84,6 +84,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const kinds = dtype === "int8" ? (["float", "int8"] as const) : (["float"] as const);
     const tileNotes = worthTiming ? await engine.timeTiles(kinds, signal) : [];
     const total = storedBytes(opened);
+    if (source.remote) onProgress?.({ status: "download", file: source.label });
     const onBytes = (loaded: number): void =>
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
     await loadWeights(engine, opened.checkpoint, opened.bound, plan.placements, onBytes, signal);
@@ -100,7 +101,10 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
       engine: host.engine,
       engineFlags: host.engineFlags(),
       weightBytes: plan.weightBytes,
-      notes: [...chosen.notes, ...flagNotes, ...tileNotes, ...config.warnings],
+      // Looked up: what a server or a cache refuses may be met at the first prompt.
+      get notes() {
+        return [...chosen.notes, ...flagNotes, ...tileNotes, ...config.warnings, ...(source.notes ?? [])];
+      },
     };
     onProgress?.({ status: "ready" });
     const close = async (): Promise<void> => {

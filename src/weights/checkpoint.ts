@@ -18,7 +18,7 @@ import { parseSafetensors } from "./safetensors.js";
 import { findShards, type Shards, type WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
 import { parseTorch, torchView } from "./torch.js";
-import { type FileView, rowMajor } from "./view.js";
+import { type Extent, extentOf, type FileView, rowMajor } from "./view.js";
 
 export interface Checkpoint {
   readonly layout: LayoutName;
@@ -46,6 +46,8 @@ export interface Checkpoint {
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void>;
+  /** Where the bytes of a tensor lie: one extent for each of its parts. */
+  extents(tensor: BoundTensor, signal?: AbortSignal): Promise<Extent[]>;
   /**
    * Reads every tensor and compares it with the checksum that a packed checkpoint has of it. E_INTEGRITY names file and
    * tensor; E_UNSUPPORTED where there are no checksums.
@@ -191,10 +193,17 @@ class OpenCheckpoint implements Checkpoint {
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
+    return readPartsInto(this.#source, tensor, this.#views(tensor), first, count, target, signal);
+  }
+
+  extents(tensor: BoundTensor, signal?: AbortSignal): Promise<Extent[]> {
+    return Promise.all(this.#views(tensor).map((view) => extentOf(view, signal)));
+  }
+
+  #views(tensor: BoundTensor): FileView[] {
     const part = partShape(tensor.shape, tensor.names.length);
     // Bound: every part is there, in this shape.
-    const views = tensor.names.map((name) => canonicalView(this.tensors.get(name)!.view, tensor.role, part)!);
-    return readPartsInto(this.#source, tensor, views, first, count, target, signal);
+    return tensor.names.map((name) => canonicalView(this.tensors.get(name)!.view, tensor.role, part)!);
   }
 }
 

@@ -38,7 +38,21 @@ export function statusReason(response: Response): string {
   const { status, headers } = response;
   const said = headers.get("x-error-message");
   const got = `got status ${status}${said === null ? "" : ` (${quote(said, 120)})`}`;
-  return `expected the file, ${got}; ${nextStep(status)}`;
+  return `expected the file, ${got}; ${hubStep(headers.get("x-error-code")) ?? nextStep(status)}`;
+}
+
+/** What a model hub's own codes mean: it answers 401 to a stranger for what does not exist, too. */
+function hubStep(code: string | null): string | undefined {
+  switch (code) {
+    case "RepoNotFound":
+      return "there is no such repository, or it is private and wants a token that may read it";
+    case "GatedRepo":
+      return "its terms are to be accepted on the hub, by the owner of the token";
+    case "RevisionNotFound":
+      return "there is no such branch, tag or commit";
+    default:
+      return undefined;
+  }
 }
 
 function nextStep(status: number): string {

@@ -10,7 +10,7 @@ import { describe, fitsLayout, rangeName, readPacking, scalesOf, storedShape } f
 import { malformed } from "./refusals.js";
 import type { Shards, WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
-import { allocate, readViewRows } from "./view.js";
+import { allocate, type Extent, extentOf, type FileView, readViewRows } from "./view.js";
 
 /** A tensor is hashed whole, as hosts offer it. The largest of Janus-Pro-7B has 67 MB. */
 const MAX_HASHED = 2 ** 29;
@@ -136,8 +136,15 @@ export class PackedCheckpoint implements Checkpoint {
     target: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
-    const views = tensor.names.map((name) => this.tensors.get(name)!.view);
-    return readPartsInto(this.#source, tensor, views, first, count, target, signal);
+    return readPartsInto(this.#source, tensor, this.#views(tensor), first, count, target, signal);
+  }
+
+  extents(tensor: BoundTensor, signal?: AbortSignal): Promise<Extent[]> {
+    return Promise.all(this.#views(tensor).map((view) => extentOf(view, signal)));
+  }
+
+  #views(tensor: BoundTensor): FileView[] {
+    return tensor.names.map((name) => this.tensors.get(name)!.view);
   }
 
   async verify(signal?: AbortSignal): Promise<void> {

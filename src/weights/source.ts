@@ -10,6 +10,8 @@ export interface WeightSource {
   read(path: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** The same into `target` (which may lie in shared memory), without a copy between. */
   readInto?(path: string, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** SHA-256 of a file, in hexadecimal, where that is known without reading it. */
+  sha256?(path: string, signal?: AbortSignal): Promise<string | undefined>;
   /** What the source is called in messages: a directory, a URL. */
   readonly label: string;
 }

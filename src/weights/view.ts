@@ -32,6 +32,22 @@ export function rowMajor(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** Bytes [begin, end) of a file. */
+export interface Extent {
+  readonly path: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** From the first byte of a view to its last; of one that is not dense, what lies between too. */
+export async function extentOf(view: FileView, signal?: AbortSignal): Promise<Extent> {
+  const { path, itemBytes, shape, strides } = view;
+  const begin = await view.start(signal);
+  const empty = shape.includes(0);
+  const last = shape.reduce((sum, size, i) => sum + (size - 1) * (strides[i] ?? 0), 0);
+  return { path, begin, end: empty ? begin : begin + (last + 1) * itemBytes };
+}
+
 /** Reads rows [first, first + count) of dimension 0 into `target`, dense and row-major, in the stored dtype. */
 export async function readViewRows(
   source: WeightSource,

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type CliOptions, janus, temporaryFolder } from "../support/cli.js";
+import { withEnvironment } from "../support/hub-home.js";
 import { golden, ROOT } from "../support/paths.js";
 import { bytesOf, readTensors } from "../support/tensors.js";
 
@@ -75,7 +76,11 @@ test("L04: a model's path is taken as it is: spaces, unicode, newline, leading d
   assert.is(JSON.parse(stdout).layout, "original");
   await refused(4, /E_IO: opening "\/owner\/name": no such directory/, ["inspect", "--model", "/owner/name"]);
   await refused(4, /E_IO: opening "\.\/owner\/none"/, ["inspect", "--model", "./owner/none"], { cwd: folder });
-  await refused(4, /E_UNSUPPORTED: .*hub ids/, ["inspect", "--model", "owner/none"], { cwd: folder });
+  await withEnvironment({ HF_HOME: at("home"), HF_HUB_OFFLINE: "1" }, () =>
+    refused(4, /E_IO: opening "owner\/none": HF_HUB_OFFLINE is set/, ["inspect", "--model", "owner/none"], {
+      cwd: folder,
+    }),
+  );
   await refused(4, /E_IO: .*got a file; name the directory/, ["inspect", "--model", `${DEMO}/model.safetensors`]);
   await refused(4, /E_IO: opening ""/, ["inspect", "--model", ""]);
 });

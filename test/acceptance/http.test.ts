@@ -10,6 +10,7 @@ import { httpSource, Janus } from "#dist/entry/node/index.js";
 import { pack } from "#dist/entry/node/pack.js";
 import { janus, temporaryFolder } from "../support/cli.js";
 import { type Fault, PAGE } from "../support/hub-faults.js";
+import { emptyHome } from "../support/hub-home.js";
 import { type HubRepo, HubServer } from "../support/hub-server.js";
 import { golden, ROOT } from "../support/paths.js";
 import { refused } from "../support/refusal.js";
@@ -38,6 +39,7 @@ test.before(async () => {
   server = await HubServer.start(repos);
 });
 test.before.each(() => {
+  emptyHome();
   server.behave();
   server.requests.length = 0;
 });
@@ -111,6 +113,7 @@ test("at most 1.02 times the bytes of the tensors in use are transferred, in few
     assert.is(inspected, headerBytes(name), `${name}: inspecting reads headers alone`);
     const used = tensors.used.filter((tensor) => !/embed_tokens/.test(tensor.name));
     const bytes = used.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    emptyHome();
     server.requests.length = 0;
     const loaded = await Janus.load(url, { threads: 1 });
     await loaded.dispose();
@@ -143,7 +146,7 @@ test("progress has the names of transformers.js, and says which URL, without wha
   url.search = "?sig=secret";
   await embedded(url, { onProgress: (event) => events.push(event) });
   const names = [...new Set(events.map(({ status }) => status))];
-  assert.equal(names, ["initiate", "progress", "done", "ready"]);
+  assert.equal(names, ["initiate", "download", "progress", "done", "ready"]);
   for (const event of events) if ("file" in event) assert.is(event.file, server.plain("owner/demo"));
 });
 

@@ -66,7 +66,7 @@ test("it holds what runs, its types, the demo model and the licences, and nothin
 
 test("a process starts with one file, and a thread with one", () => {
   for (const [name, apart] of [
-    ["index", ["../../errors.js", "./decoder.js", "./engine-flags.js", "./output.js"]],
+    ["index", ["../../errors.js", "./decoder.js", "./engine-flags.js", "./open-remote.js", "./output.js"]],
     ["compute-worker", []],
     ["tokenizer-worker", []],
   ] as const) {

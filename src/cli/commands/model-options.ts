@@ -21,7 +21,7 @@ const MAX_THREADS = 64;
 export function addModel(command: Command): Command {
   return command.requiredOption(
     "-m, --model <model>",
-    "checkpoint, as its authors published it or packed: a directory, or the http(s) URL that its files lie below",
+    "checkpoint, as its authors published it or packed: a directory, the http(s) URL that its files lie below, or a hub id (owner/name, owner/name@revision)",
   );
 }
 

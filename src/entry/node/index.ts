@@ -16,8 +16,8 @@ import { nodeHost } from "./host.js";
  */
 export const Janus = {
   /**
-   * A checkpoint, ready to embed: a directory, an http(s) base URL, files (Blobs, Files or bytes by path, or a list of Files), or a WeightSource.
-   * JanusError E_CONFIG, E_FORMAT, E_NETWORK, E_INTEGRITY, E_NUMERIC, E_OOM and others by design.
+   * A checkpoint, ready to embed: a directory, an http(s) base URL, a hub id (`owner/name`, `owner/name@revision`), files (Blobs, Files or bytes by path, or
+   * a list of Files), or a WeightSource. JanusError E_CONFIG, E_FORMAT, E_NETWORK, E_INTEGRITY, E_NUMERIC, E_OOM and others by design.
    */
   load(model: ModelInput, options: LoadOptions = {}): Promise<JanusModel> {
     return JanusModel.load(nodeHost(), model, options);

@@ -1,29 +1,35 @@
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { JanusError, quote } from "../../errors.js";
-import { httpSource } from "../../weights/http-source.js";
-import { givenSource, lent } from "../given-source.js";
+import { parseHubId } from "../../weights/hub-id.js";
+import { givenSource } from "../given-source.js";
 import type { ModelInput, ModelSource } from "../host.js";
+import type { ProgressEvent } from "../options.js";
 import { directorySource } from "./directory.js";
+import type { RemoteName } from "./remote-model.js";
 
-/** `owner/name`, with a revision: what a model hub calls a checkpoint. */
-const HUB_ID = /^[\w-][\w.-]*\/[\w.-]+(@[\w./-]+)?$/;
 const HTTP = /^https?:\/\//i;
+
+type OnProgress = (event: ProgressEvent) => void;
 
 /**
  * The storage that `--model` names: an existing path wins, then a URL, then a hub id; what begins with `/` or `.` is never a hub id.
  * Files and a WeightSource of the caller's own are used as they are.
  *
- * @throws JanusError E_IO of origin "model"; E_USAGE for what is no model; E_UNSUPPORTED for what is not read yet.
+ * @throws JanusError E_IO of origin "model"; E_USAGE for what is no model; what opening a checkpoint on a server throws.
  */
-export async function openModelSource(model: ModelInput, signal?: AbortSignal): Promise<ModelSource> {
+export async function openModelSource(
+  model: ModelInput,
+  signal?: AbortSignal,
+  onProgress?: OnProgress,
+): Promise<ModelSource> {
   signal?.throwIfAborted();
   if (model instanceof URL && model.protocol === "file:") return openPath(fileURLToPath(model));
-  if (model instanceof URL) return openUrl(model);
-  return typeof model === "string" ? openPath(model) : givenSource(model);
+  if (model instanceof URL) return openServed({ url: model.href }, signal, onProgress);
+  return typeof model === "string" ? openPath(model, signal, onProgress) : givenSource(model);
 }
 
-async function openPath(model: string): Promise<ModelSource> {
+async function openPath(model: string, signal?: AbortSignal, onProgress?: OnProgress): Promise<ModelSource> {
   const url = HTTP.test(model);
   const name = url ? "a URL" : quote(model, 200);
   const found = await stat(model).catch((cause: NodeJS.ErrnoException) => {
@@ -42,19 +48,24 @@ async function openPath(model: string): Promise<ModelSource> {
       { origin: "model" },
     );
   }
-  if (url) return openUrl(model);
-  if (HUB_ID.test(model)) return openHubId(name);
-  throw new JanusError("E_IO", `opening ${name}: no such directory; name a checkpoint directory`, { origin: "model" });
-}
-
-/** A base URL. Nothing of it is told before it is one: it may hold a password or a signature. */
-function openUrl(base: string | URL): ModelSource {
-  return lent(httpSource(base));
-}
-
-async function openHubId(name: string): Promise<ModelSource> {
+  const remote = remoteName(model);
+  if (remote) return openServed(remote, signal, onProgress);
   throw new JanusError(
-    "E_UNSUPPORTED",
-    `opening ${name}: no such directory, and hub ids are not read yet; download the checkpoint and name its directory`,
+    "E_IO",
+    `opening ${name}: no such directory; name a checkpoint directory, a URL or a hub id (owner/name)`,
+    { origin: "model" },
   );
+}
+
+/** What a text names on a server: an http(s) URL, or a hub id. */
+export function remoteName(model: string): RemoteName | undefined {
+  if (HTTP.test(model)) return { url: model };
+  const hub = parseHubId(model);
+  return hub && { hub };
+}
+
+/** Most processes read directories, and start without what servers take. */
+async function openServed(name: RemoteName, signal?: AbortSignal, onProgress?: OnProgress): Promise<ModelSource> {
+  const { openRemote } = await import("./open-remote.js");
+  return openRemote(name, { signal, onProgress });
 }

@@ -43,3 +43,8 @@ function reason(path: string, code: string, cause: unknown): string {
       return `${quote(cause instanceof Error ? cause.message : cause, 200)}; choose another output`;
   }
 }
+
+/** Whether the file system refused something; what other code throws has no system call. */
+export function isFileSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error && "syscall" in error && "errno" in error;
+}

@@ -46,7 +46,11 @@ test("what is none of it, is mixed, or is empty", () => {
     { size: async () => 0 },
     Symbol("x"),
   ])
-    refusedNow(() => givenSource(wrong), "E_USAGE", /^opening a model: expected a directory, a URL, files by path or/);
+    refusedNow(
+      () => givenSource(wrong),
+      "E_USAGE",
+      /^opening a model: expected a directory, a URL, a hub id, files by path or/,
+    );
   const file = new Uint8Array(50_000_000);
   for (const alone of [file, file.buffer, new Blob([])])
     refusedNow(() => givenSource(alone), "E_USAGE", /got one file without its path$/);

@@ -103,6 +103,24 @@ test("tiny-orig-bin-single really has a transposed view and a shared storage", (
   assert.is.not(a.offset, b.offset);
 });
 
+for (const name of TINY) {
+  test(`${name}: what is read of a tensor lies in its extents, one for each part`, async () => {
+    const source = new MemorySource(tinyFiles(name));
+    const checkpoint = await openCheckpoint(source);
+    for (const tensor of checkpoint.bind(requiredTensors((await openTiny(tinyFiles(name))).config)).values()) {
+      const extents = await checkpoint.extents(tensor);
+      assert.is(extents.length, tensor.names.length);
+      source.reads.length = 0;
+      const rows = await checkpoint.readRows(tensor, 0, rowsOf(tensor));
+      const within = ({ path, offset, length }: (typeof source.reads)[number]): boolean =>
+        extents.some((extent) => extent.path === path && extent.begin <= offset && offset + length <= extent.end);
+      assert.ok(source.reads.length > 0 && source.reads.every(within), tensor.role);
+      const bytes = extents.reduce((sum, { begin, end }) => sum + end - begin, 0);
+      assert.is(bytes, rows.length, `${tensor.role}: no byte more`);
+    }
+  });
+}
+
 test("rows across the parts of a stacked tensor", async () => {
   const { checkpoint, config } = await openTiny(tinyFiles("tiny-hf"));
   const qkv = checkpoint.bind(requiredTensors(config)).get("blocks.1.qkv.weight")!;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { WeightSource } from "#dist/weights/source.js";
-import { allocate, readViewRows, rowMajor } from "#dist/weights/view.js";
+import { allocate, extentOf, readViewRows, rowMajor } from "#dist/weights/view.js";
 import { MemorySource } from "../../support/memory-source.js";
 import { refuses } from "../../support/refusal.js";
 
@@ -11,6 +11,17 @@ const test = suite("weights/view");
 test("strides of a shape", () => {
   assert.equal(rowMajor([2, 3, 4]), [12, 4, 1]);
   assert.equal(rowMajor([]), []);
+});
+
+test("the extent of a view: from its first byte to its last, with what lies between", async () => {
+  const extent = (shape: number[], strides: number[]) =>
+    extentOf({ path: "f", itemBytes: 2, shape, strides, start: async () => 10 });
+  assert.equal(await extent([3, 4], [4, 1]), { path: "f", begin: 10, end: 34 });
+  assert.equal(await extent([4, 3], [1, 4]), { path: "f", begin: 10, end: 34 }, "transposed");
+  assert.equal(await extent([2, 2], [8, 1]), { path: "f", begin: 10, end: 30 }, "with a gap");
+  assert.equal(await extent([5], [0]), { path: "f", begin: 10, end: 12 }, "one element, repeated");
+  assert.equal(await extent([], []), { path: "f", begin: 10, end: 12 });
+  assert.equal(await extent([3, 0], [4, 1]), { path: "f", begin: 10, end: 10 });
 });
 
 /** Rows of a view, and the same by walking every index. */

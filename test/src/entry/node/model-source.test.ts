@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openModelSource } from "#dist/entry/node/model-source.js";
+import { withHub } from "../../../support/hub-home.js";
 import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
 
@@ -47,33 +48,70 @@ test("an existing path wins over a URL and a hub id; L04: whatever it is called"
   }));
 
 test("what does not exist is a URL, a hub id, or nothing", () =>
-  inside(async (folder) => {
-    // Longer than the name of a file may be.
-    const signed = `https://user:secret@example.com/model?sig=secret&x=${"x".repeat(5000)}`;
-    for (const [url, label] of [
-      ["https://example.com/model", "https://example.com/model/"],
-      ["HTTP://example.com", "http://example.com/"],
-      [signed, "https://example.com/model/"],
-      [new URL(signed), "https://example.com/model/"],
-    ] as const) {
-      const source = await openModelSource(url);
-      assert.is(source.label, label);
-      await source.close();
-    }
-    for (const url of ["https://", "http://a b/", "https://u:secret/@x?secret"]) {
-      const error = await refused(openModelSource(url), "E_USAGE", /^opening a URL: expected http:\/\/ or https:\/\//);
-      assert.not.match(error.message, /secret/);
-    }
-    await refused(openModelSource(new URL("ftp://example.com/x")), "E_USAGE", /^opening a URL/);
-    for (const id of ["deepseek-ai/Janus-Pro-1B", "owner/name@v1.0", "a/b.c_d-e"]) {
-      await refused(openModelSource(id), "E_UNSUPPORTED", /hub ids are not read yet/);
-    }
-    const paths = ["/owner/name", "./owner/name", "../owner/name", ".owner/name", join(folder, "none")];
-    for (const path of [...paths, "name", "a/b/c", "", "ftp://a/b", "owner/name?x", "~/x", "a\0b", "x".repeat(5000)]) {
-      const error = await refused(openModelSource(path), "E_IO", /^opening ".*; name a checkpoint directory$/);
-      assert.is(error.origin, "model", path);
-    }
-  }));
+  inside((folder) =>
+    withHub({ "owner/name": { files: { "config.json": "{}" } } }, async (server) => {
+      const base = server.plain("owner/name");
+      const models = [base, base.replace("http:", "HTTP:"), base.slice(0, -1), new URL(base)];
+      for (const model of [...models, "owner/name", "owner/name@main", `owner/name@${server.commit("owner/name")}`]) {
+        const source = await openModelSource(model);
+        assert.is(await source.size("config.json"), 2, String(model));
+        assert.equal(await source.read("config.json", 0, 2), new TextEncoder().encode("{}"));
+        assert.ok(source.remote);
+        await source.close();
+      }
+      const asked = server.requests.length;
+      mkdirSync(join(folder, "owner/name"), { recursive: true });
+      await openModelSource("owner/name").then((source) => source.close());
+      await refused(
+        openModelSource("owner/name@..").then((source) => source.close()),
+        "E_USAGE",
+        /after the @/,
+      );
+      const paths = ["/owner/none", "./owner/none", "../owner/none", ".owner/none", join(folder, "none")];
+      for (const path of [
+        ...paths,
+        "name",
+        "a/b/c",
+        "",
+        "ftp://a/b",
+        "owner/name?x",
+        "~/x",
+        "a\0b",
+        "x".repeat(5000),
+      ]) {
+        const error = await refused(openModelSource(path), "E_IO", /^opening ".*; name a checkpoint directory/);
+        assert.is(error.origin, "model", path);
+      }
+      assert.is(server.requests.length, asked, "a path that is there, and what is no id, ask nobody");
+    }),
+  ));
+
+test("a URL is called without what is secret in it, and one that is none is refused so", () =>
+  inside(() =>
+    withHub({}, async () => {
+      // Longer than the name of a file may be.
+      const signed = `https://user:secret@example.com/model?sig=secret&x=${"x".repeat(5000)}`;
+      for (const [url, label] of [
+        ["https://example.com/model", "https://example.com/model/"],
+        ["HTTP://example.com", "http://example.com/"],
+        [signed, "https://example.com/model/"],
+        [new URL(signed), "https://example.com/model/"],
+      ] as const) {
+        const source = await openModelSource(url);
+        assert.is(source.label, label);
+        await source.close();
+      }
+      for (const url of ["https://", "http://a b/", "https://u:secret/@x?secret"]) {
+        const error = await refused(
+          openModelSource(url),
+          "E_USAGE",
+          /^opening a URL: expected http:\/\/ or https:\/\//,
+        );
+        assert.not.match(error.message, /secret/);
+      }
+      await refused(openModelSource(new URL("ftp://example.com/x")), "E_USAGE", /^opening a URL/);
+    }),
+  ));
 
 test("a file: URL is its directory", () =>
   inside(async (folder) => {
@@ -90,7 +128,7 @@ test("a file, and a path that cannot be followed, say so", () =>
     symlinkSync("loop", "loop");
     for (const [path, message] of [
       ["weights.safetensors", /expected a checkpoint directory, got a file; name the directory it lies in/],
-      ["weights.safetensors/x", /no such directory|hub ids/],
+      ["./weights.safetensors/x", /no such directory/],
       ["loop", /ELOOP/],
     ] as const) {
       const error = await openModelSource(path).catch((caught) => caught);
@@ -122,7 +160,7 @@ test("what is neither a name nor a source is refused", async () => {
     await refused(
       openModelSource(wrong as never),
       "E_USAGE",
-      /^opening a model: expected a directory, a URL, files by path or a WeightSource, got/,
+      /^opening a model: expected a directory, a URL, a hub id, files by path or a WeightSource, got/,
     );
   }
 });

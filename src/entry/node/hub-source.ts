@@ -1,0 +1,197 @@
+import { JanusError, quote } from "../../errors.js";
+import { httpSource } from "../../weights/http-source.js";
+import { type HubId, hubIdText, resolveUrl } from "../../weights/hub-id.js";
+import { listRepository } from "../../weights/hub-listing.js";
+import { allocate } from "../../weights/view.js";
+import { SharedWork } from "../shared-work.js";
+import { fetchBlob, type ReadBlob } from "./blob.js";
+import { directorySource } from "./directory.js";
+import type { HubCache } from "./hub-cache.js";
+import type { HubSettings } from "./hub-settings.js";
+import { isFileSystemError } from "./output-error.js";
+import type { Span } from "./range-folder.js";
+import { contentOf, type Known, RangeStore } from "./range-store.js";
+import type { FetchOptions, RemoteModel, RemoteOptions } from "./remote-model.js";
+import { StoredSource } from "./stored-source.js";
+import { unwritableCache } from "./unwritable.js";
+
+/** Files of which parts are needed; what is not weights is small. */
+const WEIGHTS = /\.(?:safetensors|bin)$/;
+/** What a file may take that no disk is there for: the tokenizer of Janus has 5 MB. */
+const MAX_IN_MEMORY = 256 * 2 ** 20;
+
+export interface HubCheckpoint {
+  readonly id: HubId;
+  /** What the revision is. */
+  readonly commit: string;
+  readonly cache: HubCache;
+  readonly settings: HubSettings;
+}
+
+/**
+ * A checkpoint on a model hub. A file is taken from Hugging Face's own cache where that has it, whoever put it there. Others are fetched into it whole; but of
+ * weights only what is read is fetched, and kept in the store of ranges.
+ */
+export class HubSource implements RemoteModel {
+  readonly label: string;
+  readonly remote = true;
+  readonly revision: string;
+  readonly notes: string[] = [];
+  readonly folders: RemoteModel["folders"];
+  readonly #hub: HubCheckpoint;
+  readonly #options: RemoteOptions;
+  readonly #snapshot: ReturnType<typeof directorySource>;
+  readonly #stored: StoredSource;
+  readonly #fetching = new SharedWork<void>();
+  readonly #inMemory = new Map<string, Uint8Array>();
+  readonly #onUnwritable: (error: unknown) => void;
+  #fetched = 0;
+
+  constructor(hub: HubCheckpoint, options: RemoteOptions) {
+    const { id, commit, cache } = hub;
+    const { endpoint, headers, offline, ranges } = hub.settings;
+    this.#hub = hub;
+    this.#options = options;
+    this.label = offline ? `${hubIdText(id)}, offline from ${cache.path}` : hubIdText(id);
+    this.revision = commit;
+    this.#snapshot = directorySource(cache.snapshot(commit));
+    this.#onUnwritable = unwritableCache(cache.path, this.notes, options);
+    const store = new RangeStore(ranges, `${endpoint}/${id.repo}`);
+    this.folders = { whole: cache.path, ranges: store.path };
+    this.#stored = new StoredSource({
+      label: this.label,
+      remote: offline ? undefined : httpSource(resolveUrl(endpoint, { repo: id.repo, revision: commit }), { headers }),
+      store,
+      commit,
+      onUnwritable: unwritableCache(store.path, this.notes, options),
+      onFetched: (_, bytes) => {
+        this.#fetched += bytes;
+      },
+    });
+  }
+
+  get fetched(): number {
+    return this.#fetched;
+  }
+
+  async size(path: string, signal?: AbortSignal): Promise<number | undefined> {
+    signal?.throwIfAborted();
+    const here = this.#inMemory.get(path)?.length ?? (await this.#snapshot.size(path, signal));
+    if (here !== undefined) return here;
+    const { cache, commit, settings } = this.#hub;
+    if (await cache.lacks(commit, path)) return undefined;
+    const known = await this.#stored.describe(path, signal);
+    if (known === undefined && !settings.offline) await this.#tried(() => cache.writeAbsence(commit, path));
+    return known?.size;
+  }
+
+  async read(path: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const size = await this.size(path, signal);
+    // What is beyond the end is refused before there is memory for it.
+    if (size === undefined || !(offset + length <= size)) return this.#stored.read(path, offset, length, signal);
+    const target = allocate(length, path);
+    await this.readInto(path, offset, target, signal);
+    return target;
+  }
+
+  async readInto(path: string, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
+    if (!WEIGHTS.test(path)) await this.fetchWhole(path, { signal });
+    const here = this.#inMemory.get(path);
+    if (here) target.set(here.subarray(offset, offset + target.length));
+    else if (await this.hasWhole(path, signal)) await this.#snapshot.readInto(path, offset, target, signal);
+    else await this.#stored.readInto(path, offset, target, signal);
+  }
+
+  async sha256(path: string, signal?: AbortSignal): Promise<string | undefined> {
+    return (await this.hasWhole(path, signal)) ? undefined : (await this.#stored.describe(path, signal))?.sha256;
+  }
+
+  list(signal?: AbortSignal): Promise<readonly string[]> {
+    const { id, commit, settings } = this.#hub;
+    const { endpoint, headers } = settings;
+    return listRepository(endpoint, { repo: id.repo, revision: commit }, { headers }, signal);
+  }
+
+  async hasWhole(path: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#inMemory.has(path) || (await this.#snapshot.size(path, signal)) !== undefined;
+  }
+
+  async missing(path: string, span: Span, signal?: AbortSignal): Promise<readonly Span[]> {
+    return (await this.hasWhole(path, signal)) ? [] : this.#stored.missing(path, span, signal);
+  }
+
+  async fetchWhole(path: string, options: FetchOptions): Promise<void> {
+    if (await this.hasWhole(path, options.signal)) return;
+    await this.#fetching.run(path, (signal) => this.#fetchWhole(path, { ...options, signal }), options.signal);
+  }
+
+  async fetchSpan(path: string, { begin, end }: Span, signal?: AbortSignal): Promise<void> {
+    if (!(await this.hasWhole(path, signal)))
+      await this.#stored.readInto(path, begin, allocate(end - begin, path), signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#snapshot.close();
+  }
+
+  async #fetchWhole(path: string, { signal, onBytes }: FetchOptions): Promise<void> {
+    const { cache, commit } = this.#hub;
+    const { onProgress } = this.#options;
+    const file = (await this.#stored.describe(path, signal)) ?? (await this.#unfound(path));
+    const total = file.size;
+    const read: ReadBlob = (offset, target, ending) =>
+      this.#stored.fill(path, offset, target, { signal: ending, keep: false });
+    const onFileBytes = (loaded: number): void => {
+      onBytes?.(loaded);
+      onProgress?.({
+        status: "progress",
+        file: path,
+        progress: total > 0 ? (100 * loaded) / total : 100,
+        loaded,
+        total,
+      });
+    };
+    onProgress?.({ status: "initiate", file: path });
+    onProgress?.({ status: "download", file: path });
+    try {
+      const blob = cache.blob(contentOf(file) ?? "");
+      await fetchBlob(blob, file, read, { path, signal, onBytes: onFileBytes });
+      await cache.link(commit, path, blob);
+    } catch (error) {
+      if (!isFileSystemError(error)) throw error;
+      this.#onUnwritable(error);
+      this.#inMemory.set(path, await readAll(path, file, read, signal));
+    }
+    onProgress?.({ status: "done", file: path });
+  }
+
+  async #unfound(path: string): Promise<never> {
+    throw new JanusError("E_IO", `reading ${quote(path)}: expected it in ${quote(this.label, 200)}, found none`, {
+      origin: "model",
+    });
+  }
+
+  /** What would spare the next run a request, and this one nothing. */
+  async #tried(write: () => Promise<void>): Promise<void> {
+    await write().catch((error: unknown) => {
+      if (!isFileSystemError(error)) throw error;
+    });
+  }
+}
+
+async function readAll(
+  path: string,
+  file: Known,
+  read: ReadBlob,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Uint8Array> {
+  if (file.size > MAX_IN_MEMORY)
+    throw new JanusError(
+      "E_IO",
+      `reading ${quote(path)}: expected at most ${MAX_IN_MEMORY} bytes without a cache that can be written to, found ${file.size}; make room for it`,
+      { origin: "model" },
+    );
+  const bytes = allocate(file.size, path);
+  await read(0, bytes, signal);
+  return bytes;
+}
