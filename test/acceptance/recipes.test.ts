@@ -1,6 +1,6 @@
 /** models/recipes: what stands on a page is run as it stands there, in a folder with `models`, where `janus` is the built command line. */
 import { execFile } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { answer } from "../../examples/answer/answer.mjs";
 import { JANUS, temporaryFolder } from "../support/cli.js";
 import { ROOT } from "../support/paths.js";
 import { plainTorch } from "../support/plain-torch.js";
-import { PYTHON, pythonTest } from "../support/python.js";
+import { PYTHON, pythonTest, runPython } from "../support/python.js";
 import { type Block, recipe } from "../support/recipe.js";
 
 const test = suite("acceptance/recipes");
@@ -102,5 +102,17 @@ for (const [language, register] of [
     assert.equal(bodies, [{ path: "/v1/completions", model: "demo-lm", max_tokens: 64, temperature: 0 }]);
   });
 }
+
+pythonTest(test)("llama.cpp: its commands, and that its program is one", async () => {
+  const [commands, program] = recipe("llama-cpp").filter(({ language }) => language !== "console");
+  assert.equal([commands!.language, program!.language], ["sh", "python"]);
+  const text = commands!.text
+    .replaceAll("Janus-Pro-1B", "models/demo")
+    .replace("scene.png", "models/demo/examples/06.png");
+  const table = desk();
+  await follow([{ language: "sh", text }], table);
+  assert.equal(["janus-lm", "prompt.npy"].filter((name) => existsSync(join(table.folder, name))).length, 2);
+  await runPython(`import ast\nast.parse(${JSON.stringify(program!.text)})`);
+});
 
 test.run();
