@@ -175,15 +175,16 @@ test("an abort rejects with its reason, and what is under way is stopped", () =>
   inScratch(async (folder) => {
     const controller = new AbortController();
     const stopped: unknown[] = [];
+    let started = 0;
     const read: ReadBlob = (_, __, signal) =>
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => {
           stopped.push(signal.reason);
           reject(signal.reason);
         });
+        if (++started === 4) controller.abort("stopped");
       });
     const fetching = rejection(fetchBlob(join(folder, "x"), FILE, read, { path: "x", signal: controller.signal }));
-    setTimeout(() => controller.abort("stopped"), 20);
     assert.is(await fetching, "stopped");
     assert.equal(stopped, ["stopped", "stopped", "stopped", "stopped"]);
   }));
