@@ -32,7 +32,7 @@ const EXPORTS: Record<string, number> = {
   resizeHorizontal: 9,
   resizeVertical: 9,
   scatter: 6,
-  sumInt8: 5,
+  sumInt8: 6,
   widen: 5,
 };
 

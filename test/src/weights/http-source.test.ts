@@ -123,7 +123,7 @@ test("neighbouring reads of one turn are one request, the bytes of small gaps in
 test("a large read is cut into pieces that are fetched in parallel, no more of them at a time than was said", async () => {
   const content = new Uint8Array(20 << 20).map((_, i) => i % 253);
   await HubServer.with({ "owner/name": { files: { big: content } } }, async (server) => {
-    const source = httpSource(server.plain("owner/name"), { ...QUICK, concurrency: 3 });
+    const source = httpSource(server.plain("owner/name"), { ...QUICK, stallMs: 30_000, concurrency: 3 });
     server.misbehave({ fault: { kind: "slow", bytes: 1 << 20, everyMs: 10 } });
     await readsRight(source, "big", content);
     assert.is(server.mostAtOnce, 3);
