@@ -184,7 +184,7 @@ for (const [name, fault, code, pattern] of [
   test(`a file that ${name} while it is loaded is ${code}`, async () => {
     for (const skip of [2, 3]) {
       server.behave();
-      const source = httpSource(server.plain("owner/demo"), { backoffMs: 1, stallMs: 200, retries: 1 });
+      const source = httpSource(server.plain("owner/demo"), { backoffMs: 1, stallMs: 500, retries: 1 });
       server.misbehave({ path: "model.safetensors", method: "GET", skip, fault });
       await refused(within(10_000, Janus.load(source, { threads: 1 }), name), code, pattern);
     }

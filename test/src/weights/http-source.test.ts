@@ -18,7 +18,7 @@ const CHANGED = CONTENT.map((byte) => byte ^ 1);
 const FILE = "model.safetensors";
 const FILES = { [FILE]: CONTENT, "config.json": '{"a":1}', "empty.json": "", "sub dir/a%2f#b?.json": "odd" };
 const REPOS = { "owner/name": { files: FILES }, "owner/secret": { files: FILES, token: "hf_secret" } };
-const QUICK = { backoffMs: 1, stallMs: 200, retries: 2 };
+const QUICK = { backoffMs: 1, stallMs: 500, retries: 2 };
 
 type Work = (source: RemoteSource, server: HubServer) => Promise<unknown>;
 

@@ -11,7 +11,7 @@ const test = suite("weights/hub-listing");
 const FILES = { "config.json": "{}", "model.safetensors": "x", "sub/a b.txt": "y" };
 const REPOS = { "owner/name": { files: FILES }, "owner/secret": { files: FILES, token: "hf_secret" } };
 const ID = { repo: "owner/name", revision: "main" };
-const QUICK = { stallMs: 200, backoffMs: 1 };
+const QUICK = { stallMs: 500, backoffMs: 1 };
 
 test("every file of a revision", () =>
   HubServer.with(REPOS, async (server) => {
