@@ -1,5 +1,6 @@
 /** The exports of every variant: the kernels behind `src/wasm/abi.ts`. */
 export { attention } from "./kernels/attention";
+export { attentionInt16 } from "./kernels/attention-int16";
 export { copyRows } from "./kernels/copy-rows";
 export { countNonFinite } from "./kernels/count-non-finite";
 export { exp } from "./kernels/exp";
@@ -18,6 +19,7 @@ export { patchify } from "./kernels/patchify";
 export { patchifyRgb } from "./kernels/patchify-rgb";
 export { probeDot8, probeFma } from "./kernels/probe";
 export { quantise } from "./kernels/quantise";
+export { quantisePanels } from "./kernels/quantise-panels";
 export { resizeHorizontal } from "./kernels/resize-horizontal";
 export { resizeVertical } from "./kernels/resize-vertical";
 export { scatter } from "./kernels/scatter";

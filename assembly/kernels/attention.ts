@@ -17,17 +17,11 @@
  * Error, u = 2^-24: each probability within 2 |score error| + (tokens / 4 + 10) u relative, the score error that of `multiply`.
  */
 import { expVectors } from "../simd/exp";
-import { addLanes, largestLane, maskPartial, storePartial } from "../simd/partial";
+import { addLanes, largestLane, maskPartial } from "../simd/partial";
 import { STORAGE_F32 } from "../simd/widen";
-import { elementAt, ROW_BYTES } from "../tiles/column-block";
 import { tilePanels } from "../tiles/family";
+import { NUMBERS_BYTES, ROW_BLOCK, storeHead } from "../tiles/head-rows";
 import { blockProduct, K_BLOCK, PANEL, PANEL_BYTES } from "../tiles/product";
-
-/** A multiple of every tile height; 60 rows x 576 tokens of scores are 138 KB. Part of the ABI: it sizes `scratch`. */
-const ROW_BLOCK: usize = 60;
-
-/** Bytes of 1 / sum of a block of rows, whole cache lines. */
-const INVERSE_BYTES: usize = (ROW_BLOCK * 4 + 63) & ~63;
 
 export function attention(
   out: usize,
@@ -50,7 +44,7 @@ export function attention(
   for (let begin = rowBegin; begin < rowEnd; begin += ROW_BLOCK) {
     const rows = min<usize>(ROW_BLOCK, rowEnd - begin);
     const inverseSums = scratch + rows * scoreBytes;
-    const sums = inverseSums + INVERSE_BYTES;
+    const sums = inverseSums + NUMBERS_BYTES;
     const queries = q + ((begin * headWidth) << 2);
     for (let first: usize = 0; first < keyPanelCount; first += width) {
       const count = min<usize>(width, keyPanelCount - first);
@@ -68,7 +62,7 @@ export function attention(
       for (let i: usize = 0; i < count; i++) {
         const n = (first + i) * PANEL;
         const columns = min<usize>(PANEL, headWidth - n);
-        storeOutputs(out, tokens, begin, column + n, sums + i * rows * PANEL_BYTES, inverseSums, rows, columns);
+        storeHead(out, tokens, begin, column + n, sums + i * rows * PANEL_BYTES, inverseSums, rows, columns);
       }
     }
   }
@@ -163,37 +157,5 @@ function invert(inverseSums: usize, scores: usize, stride: usize, rows: usize, t
     if (row + 1 < rows) store<f32>(target, 1 / addLanes(t1), 4);
     if (row + 2 < rows) store<f32>(target, 1 / addLanes(t2), 8);
     if (row + 3 < rows) store<f32>(target, 1 / addLanes(t3), 12);
-  }
-}
-
-/** Rows of a panel times 1 / sum, to the columns from `column` on; four lanes at a time where they do not cross a column block. */
-function storeOutputs(
-  out: usize,
-  tokens: usize,
-  row: usize,
-  column: usize,
-  sums: usize,
-  inverseSums: usize,
-  rows: usize,
-  columns: usize,
-): void {
-  const low = min<usize>(4, columns);
-  const end = sums + rows * PANEL_BYTES;
-  if (column % 4 === 0) {
-    let target = elementAt(out, tokens, row, column);
-    let farTarget = elementAt(out, tokens, row, column + 4);
-    for (; sums < end; sums += PANEL_BYTES, inverseSums += 4) {
-      const inverse = v128.load32_splat(inverseSums);
-      storePartial(target, f32x4.mul(v128.load(sums), inverse), low);
-      storePartial(farTarget, f32x4.mul(v128.load(sums, 16), inverse), columns - low);
-      target += ROW_BYTES;
-      farTarget += ROW_BYTES;
-    }
-  } else {
-    for (; sums < end; sums += PANEL_BYTES, inverseSums += 4, row++) {
-      const inverse = load<f32>(inverseSums);
-      for (let n: usize = 0; n < columns; n++)
-        store<f32>(elementAt(out, tokens, row, column + n), load<f32>(sums + (n << 2)) * inverse);
-    }
   }
 }

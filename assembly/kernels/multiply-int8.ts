@@ -67,7 +67,7 @@ export function multiplyInt8(
       if (second !== 0) widenPanel(scratch + BLOCK_BYTES, block + panelStep, fours);
     }
     if (form === CROSSED) {
-      crossedProducts(tile, sums, step, source, height, scratch, count, fours, first);
+      crossedProducts(tile, sums, step, source, ROW_BYTES, height, scratch, BLOCK_BYTES, count, fours, first);
     } else if (form === WIDE) {
       const widenedStep = second * BLOCK_BYTES;
       rowProducts<i32>(tile, sums, second * step, source, ROW_BYTES, height, scratch, widenedStep, 2 * fours, first);

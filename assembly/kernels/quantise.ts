@@ -14,7 +14,7 @@
  * even, in f32: src * (255 / range). A row without range, of zeros alone or below 2^-100, has scale 0. The bytes depend on the row alone and are the same in every
  * build. |src - scale * level| <= scale / 2 within the range, up to scale at its ends, where the zero point was rounded.
  */
-import { CROSSED, crossed, isWide, LEAST_RANGE, SIGNED } from "../simd/level";
+import { CROSSED, crossed, isWide, LEAST_RANGE, nearestIntegers, SIGNED } from "../simd/level";
 import { largestLane, loadPartial } from "../simd/partial";
 import { BYTE_BLOCK, COLUMN_BLOCK, elementAt, LEVEL_BLOCK } from "../tiles/column-block";
 
@@ -133,9 +133,4 @@ function bytes(dst: usize, src: usize, step: usize, width: usize, steps: f32, ze
 
 function narrowBytes(levels: v128, signed: bool): v128 {
   return signed ? i8x16.narrow_i16x8_s(levels, levels) : i8x16.narrow_i16x8_u(levels, levels);
-}
-
-/** To nearest, ties to even, of |x| below 2^22: beside 1.5 * 2^23 the step of f32 is 1, and its last bits are the integer. */
-function nearestIntegers(x: v128): v128 {
-  return i32x4.sub(f32x4.add(x, f32x4.splat(12582912)), i32x4.splat(0x4b400000));
 }

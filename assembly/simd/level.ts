@@ -19,3 +19,18 @@ export function crossed(levels: v128): v128 {
   const swapped = i8x16.shuffle(levels, levels, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
   return i32x4.dot_i16x8_s(levels, swapped);
 }
+
+/** 1.5 * 2^23: beside it the step of f32 is 1, so a sum with any |x| below 2^22 rounds x to nearest, ties to even, and its last bits are the integer. */
+export const WHOLE: f32 = 12582912;
+
+export function nearestIntegers(x: v128): v128 {
+  return i32x4.sub(f32x4.add(x, f32x4.splat(WHOLE)), i32x4.splat(reinterpret<i32>(WHOLE)));
+}
+
+/** round(first * steps) and round(second * steps) as i16, side by side in each lane. */
+export function nearestPairs(first: v128, second: v128, steps: v128): v128 {
+  const whole = f32x4.splat(WHOLE);
+  const low = f32x4.add(f32x4.mul(first, steps), whole);
+  const high = f32x4.add(f32x4.mul(second, steps), whole);
+  return v128.or(v128.and(low, i32x4.splat(0xffff)), i32x4.shl(high, 16));
+}

@@ -3,23 +3,21 @@
  *
  *   (a0 + w2)(a2 + w0) + (a1 + w3)(a3 + w1) = a0 w0 + a1 w1 + a2 w2 + a3 w3  +  (a0 a2 + a1 a3)  +  (w0 w2 + w1 w3)
  *
- * (S. Winograd, "A new algorithm for inner product", 1968). What comes on the right is a number of the row and a number of the column: `quantise.ts` and `sum-int8.ts` add them up, and
+ * (S. Winograd, "A new algorithm for inner product", 1968). What comes on the right is a number of the row and a number of the column: `quantise.ts`, `sum-int8.ts` and `row-int16.ts` add them up, and
  * they are taken away once, from complete sums. Two of four instructions are additions of 16 bits, which more units of a processor can do than multiply: on
- * Zen 4 a loop in registers does 107 GOP/s so and 93 by plain dots, with V8's revectorizer 214 and 186. |a + w| <= 255 + 128 fits; sums may wrap around, since what is left in the end does not.
+ * Zen 4 a loop in registers does 107 GOP/s so and 93 by plain dots, with V8's revectorizer 214 and 186. |a + w| must fit into 16 bits; sums may wrap around, since what is left in the end does not.
  *
  *   sums    i32 [panels, rows, 8]           written when `first`, else added to; `sumsStep` bytes from panel to panel
- *   a       i16 [rows, k], ROW_BYTES from row to row
- *   panel   i16 [panels, k / 2, 8, 2]       `panel-int8.ts`, widened; BLOCK_BYTES from panel to panel
+ *   a       i16 [rows, k]                   `aStride` bytes from row to row
+ *   panel   i16 [panels, k / 2, 8, 2]       `panelStep` bytes from panel to panel
  *   panels  1 or 2
  *   fours   k / 4, at least 1
  *
- * Rows and columns are in tiles as of `family.ts`, here 3x8, 2x16 or 3x16: two operands of each kind are held, so fewer accumulators fit. Constant strides leave two addresses for all loads,
- * and the loop over rows is inside, so that a tile of 512 k does not pay for a call. Column by column, with both operands of all rows loaded before; four steps with an exit after
+ * Rows and columns are in tiles as of `family.ts`, here 3x8, 2x16 or 3x16: two operands of each kind are held, so fewer accumulators fit. The loop over
+ * rows is inside, so that a tile of 512 k does not pay for a call. Column by column, with both operands of all rows loaded before; four steps with an exit after
  * each, over which V8 moves no load (bench/lab/2026-11-28-crossed.md).
  */
-import { ROW_BYTES } from "./column-block";
 import { tileRows } from "./family";
-import { BLOCK_BYTES } from "./panel-int8";
 import { PANEL_BYTES } from "./product";
 
 /** A number as a type, as in `family.ts`. */
@@ -33,8 +31,10 @@ export function crossedProducts(
   sums: usize,
   sumsStep: usize,
   a: usize,
+  aStride: usize,
   rows: usize,
   panel: usize,
+  panelStep: usize,
   panels: usize,
   fours: usize,
   first: bool,
@@ -42,15 +42,15 @@ export function crossedProducts(
   const height: usize = tileRows(tile) === 2 ? 2 : 3;
   const whole = rows - (rows % height);
   const rest = sums + whole * PANEL_BYTES;
-  const restA = a + whole * ROW_BYTES;
+  const restA = a + whole * aStride;
   if (panels === 1) {
-    if (height === 2) crossed<Two, One>(sums, 0, a, whole, panel, fours, first);
-    else crossed<Three, One>(sums, 0, a, whole, panel, fours, first);
-    crossed<One, One>(rest, 0, restA, rows - whole, panel, fours, first);
+    if (height === 2) crossed<Two, One>(sums, 0, a, aStride, whole, panel, 0, fours, first);
+    else crossed<Three, One>(sums, 0, a, aStride, whole, panel, 0, fours, first);
+    crossed<One, One>(rest, 0, restA, aStride, rows - whole, panel, 0, fours, first);
   } else {
-    if (height === 2) crossed<Two, Two>(sums, sumsStep, a, whole, panel, fours, first);
-    else crossed<Three, Two>(sums, sumsStep, a, whole, panel, fours, first);
-    crossed<One, Two>(rest, sumsStep, restA, rows - whole, panel, fours, first);
+    if (height === 2) crossed<Two, Two>(sums, sumsStep, a, aStride, whole, panel, panelStep, fours, first);
+    else crossed<Three, Two>(sums, sumsStep, a, aStride, whole, panel, panelStep, fours, first);
+    crossed<One, Two>(rest, sumsStep, restA, aStride, rows - whole, panel, panelStep, fours, first);
   }
 }
 
@@ -59,8 +59,10 @@ function crossed<Rows extends Count, Panels extends Count>(
   sums: usize,
   sumsStep: usize,
   rowsOfA: usize,
+  aStride: usize,
   rows: usize,
   panelBegin: usize,
+  panelStep: usize,
   fours: usize,
   first: bool,
 ): void {
@@ -71,7 +73,10 @@ function crossed<Rows extends Count, Panels extends Count>(
   let x2b = x1a;
   for (const end = sums + rows * PANEL_BYTES; sums < end; ) {
     let a = rowsOfA;
+    let a1 = a + aStride;
+    let a2 = a1 + aStride;
     let panel = panelBegin;
+    let far = panel + panelStep;
     let k = fours;
     let low0 = i32x4.splat(0);
     let low1 = i32x4.splat(0);
@@ -89,12 +94,12 @@ function crossed<Rows extends Count, Panels extends Count>(
       x0a = v128.load32_splat(a, 0);
       x0b = v128.load32_splat(a, 4);
       if (lengthof<Rows>() > 1) {
-        x1a = v128.load32_splat(a, ROW_BYTES + 0);
-        x1b = v128.load32_splat(a, ROW_BYTES + 4);
+        x1a = v128.load32_splat(a1, 0);
+        x1b = v128.load32_splat(a1, 4);
       }
       if (lengthof<Rows>() > 2) {
-        x2a = v128.load32_splat(a, 2 * ROW_BYTES + 0);
-        x2b = v128.load32_splat(a, 2 * ROW_BYTES + 4);
+        x2a = v128.load32_splat(a2, 0);
+        x2b = v128.load32_splat(a2, 4);
       }
       wa = v128.load(panel, 0);
       wb = v128.load(panel, 32);
@@ -107,13 +112,13 @@ function crossed<Rows extends Count, Panels extends Count>(
       if (lengthof<Rows>() > 1) high1 = cross(x1a, x1b, wa, wb, high1);
       if (lengthof<Rows>() > 2) high2 = cross(x2a, x2b, wa, wb, high2);
       if (lengthof<Panels>() > 1) {
-        wa = v128.load(panel, BLOCK_BYTES + 0);
-        wb = v128.load(panel, BLOCK_BYTES + 32);
+        wa = v128.load(far, 0);
+        wb = v128.load(far, 32);
         farLow0 = cross(x0a, x0b, wa, wb, farLow0);
         if (lengthof<Rows>() > 1) farLow1 = cross(x1a, x1b, wa, wb, farLow1);
         if (lengthof<Rows>() > 2) farLow2 = cross(x2a, x2b, wa, wb, farLow2);
-        wa = v128.load(panel, BLOCK_BYTES + 16);
-        wb = v128.load(panel, BLOCK_BYTES + 48);
+        wa = v128.load(far, 16);
+        wb = v128.load(far, 48);
         farHigh0 = cross(x0a, x0b, wa, wb, farHigh0);
         if (lengthof<Rows>() > 1) farHigh1 = cross(x1a, x1b, wa, wb, farHigh1);
         if (lengthof<Rows>() > 2) farHigh2 = cross(x2a, x2b, wa, wb, farHigh2);
@@ -123,12 +128,12 @@ function crossed<Rows extends Count, Panels extends Count>(
       x0a = v128.load32_splat(a, 8);
       x0b = v128.load32_splat(a, 12);
       if (lengthof<Rows>() > 1) {
-        x1a = v128.load32_splat(a, ROW_BYTES + 8);
-        x1b = v128.load32_splat(a, ROW_BYTES + 12);
+        x1a = v128.load32_splat(a1, 8);
+        x1b = v128.load32_splat(a1, 12);
       }
       if (lengthof<Rows>() > 2) {
-        x2a = v128.load32_splat(a, 2 * ROW_BYTES + 8);
-        x2b = v128.load32_splat(a, 2 * ROW_BYTES + 12);
+        x2a = v128.load32_splat(a2, 8);
+        x2b = v128.load32_splat(a2, 12);
       }
       wa = v128.load(panel, 64);
       wb = v128.load(panel, 96);
@@ -141,13 +146,13 @@ function crossed<Rows extends Count, Panels extends Count>(
       if (lengthof<Rows>() > 1) high1 = cross(x1a, x1b, wa, wb, high1);
       if (lengthof<Rows>() > 2) high2 = cross(x2a, x2b, wa, wb, high2);
       if (lengthof<Panels>() > 1) {
-        wa = v128.load(panel, BLOCK_BYTES + 64);
-        wb = v128.load(panel, BLOCK_BYTES + 96);
+        wa = v128.load(far, 64);
+        wb = v128.load(far, 96);
         farLow0 = cross(x0a, x0b, wa, wb, farLow0);
         if (lengthof<Rows>() > 1) farLow1 = cross(x1a, x1b, wa, wb, farLow1);
         if (lengthof<Rows>() > 2) farLow2 = cross(x2a, x2b, wa, wb, farLow2);
-        wa = v128.load(panel, BLOCK_BYTES + 80);
-        wb = v128.load(panel, BLOCK_BYTES + 112);
+        wa = v128.load(far, 80);
+        wb = v128.load(far, 112);
         farHigh0 = cross(x0a, x0b, wa, wb, farHigh0);
         if (lengthof<Rows>() > 1) farHigh1 = cross(x1a, x1b, wa, wb, farHigh1);
         if (lengthof<Rows>() > 2) farHigh2 = cross(x2a, x2b, wa, wb, farHigh2);
@@ -157,12 +162,12 @@ function crossed<Rows extends Count, Panels extends Count>(
       x0a = v128.load32_splat(a, 16);
       x0b = v128.load32_splat(a, 20);
       if (lengthof<Rows>() > 1) {
-        x1a = v128.load32_splat(a, ROW_BYTES + 16);
-        x1b = v128.load32_splat(a, ROW_BYTES + 20);
+        x1a = v128.load32_splat(a1, 16);
+        x1b = v128.load32_splat(a1, 20);
       }
       if (lengthof<Rows>() > 2) {
-        x2a = v128.load32_splat(a, 2 * ROW_BYTES + 16);
-        x2b = v128.load32_splat(a, 2 * ROW_BYTES + 20);
+        x2a = v128.load32_splat(a2, 16);
+        x2b = v128.load32_splat(a2, 20);
       }
       wa = v128.load(panel, 128);
       wb = v128.load(panel, 160);
@@ -175,13 +180,13 @@ function crossed<Rows extends Count, Panels extends Count>(
       if (lengthof<Rows>() > 1) high1 = cross(x1a, x1b, wa, wb, high1);
       if (lengthof<Rows>() > 2) high2 = cross(x2a, x2b, wa, wb, high2);
       if (lengthof<Panels>() > 1) {
-        wa = v128.load(panel, BLOCK_BYTES + 128);
-        wb = v128.load(panel, BLOCK_BYTES + 160);
+        wa = v128.load(far, 128);
+        wb = v128.load(far, 160);
         farLow0 = cross(x0a, x0b, wa, wb, farLow0);
         if (lengthof<Rows>() > 1) farLow1 = cross(x1a, x1b, wa, wb, farLow1);
         if (lengthof<Rows>() > 2) farLow2 = cross(x2a, x2b, wa, wb, farLow2);
-        wa = v128.load(panel, BLOCK_BYTES + 144);
-        wb = v128.load(panel, BLOCK_BYTES + 176);
+        wa = v128.load(far, 144);
+        wb = v128.load(far, 176);
         farHigh0 = cross(x0a, x0b, wa, wb, farHigh0);
         if (lengthof<Rows>() > 1) farHigh1 = cross(x1a, x1b, wa, wb, farHigh1);
         if (lengthof<Rows>() > 2) farHigh2 = cross(x2a, x2b, wa, wb, farHigh2);
@@ -191,12 +196,12 @@ function crossed<Rows extends Count, Panels extends Count>(
       x0a = v128.load32_splat(a, 24);
       x0b = v128.load32_splat(a, 28);
       if (lengthof<Rows>() > 1) {
-        x1a = v128.load32_splat(a, ROW_BYTES + 24);
-        x1b = v128.load32_splat(a, ROW_BYTES + 28);
+        x1a = v128.load32_splat(a1, 24);
+        x1b = v128.load32_splat(a1, 28);
       }
       if (lengthof<Rows>() > 2) {
-        x2a = v128.load32_splat(a, 2 * ROW_BYTES + 24);
-        x2b = v128.load32_splat(a, 2 * ROW_BYTES + 28);
+        x2a = v128.load32_splat(a2, 24);
+        x2b = v128.load32_splat(a2, 28);
       }
       wa = v128.load(panel, 192);
       wb = v128.load(panel, 224);
@@ -209,13 +214,13 @@ function crossed<Rows extends Count, Panels extends Count>(
       if (lengthof<Rows>() > 1) high1 = cross(x1a, x1b, wa, wb, high1);
       if (lengthof<Rows>() > 2) high2 = cross(x2a, x2b, wa, wb, high2);
       if (lengthof<Panels>() > 1) {
-        wa = v128.load(panel, BLOCK_BYTES + 192);
-        wb = v128.load(panel, BLOCK_BYTES + 224);
+        wa = v128.load(far, 192);
+        wb = v128.load(far, 224);
         farLow0 = cross(x0a, x0b, wa, wb, farLow0);
         if (lengthof<Rows>() > 1) farLow1 = cross(x1a, x1b, wa, wb, farLow1);
         if (lengthof<Rows>() > 2) farLow2 = cross(x2a, x2b, wa, wb, farLow2);
-        wa = v128.load(panel, BLOCK_BYTES + 208);
-        wb = v128.load(panel, BLOCK_BYTES + 240);
+        wa = v128.load(far, 208);
+        wb = v128.load(far, 240);
         farHigh0 = cross(x0a, x0b, wa, wb, farHigh0);
         if (lengthof<Rows>() > 1) farHigh1 = cross(x1a, x1b, wa, wb, farHigh1);
         if (lengthof<Rows>() > 2) farHigh2 = cross(x2a, x2b, wa, wb, farHigh2);
@@ -223,7 +228,10 @@ function crossed<Rows extends Count, Panels extends Count>(
       k -= 4;
       if (k === 0) break;
       a += 32;
+      if (lengthof<Rows>() > 1) a1 += 32;
+      if (lengthof<Rows>() > 2) a2 += 32;
       panel += 256;
+      if (lengthof<Panels>() > 1) far += 256;
     }
     store(sums, low0, high0, first);
     if (lengthof<Panels>() > 1) store(sums + sumsStep, farLow0, farHigh0, first);
@@ -236,7 +244,7 @@ function crossed<Rows extends Count, Panels extends Count>(
       if (lengthof<Panels>() > 1) store(sums + sumsStep + 64, farLow2, farHigh2, first);
     }
     sums += (lengthof<Rows>() as usize) * PANEL_BYTES;
-    rowsOfA += (lengthof<Rows>() as usize) * ROW_BYTES;
+    rowsOfA += (lengthof<Rows>() as usize) * aStride;
   }
 }
 

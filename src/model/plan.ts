@@ -1,4 +1,5 @@
 import { attentionScratch, keyElements, queryElements, valueElements } from "../ops/attention.js";
+import { attentionInt16Scratch, headLevelBytes } from "../ops/attention-int16.js";
 import type { Norm } from "../ops/layernorm.js";
 import type { Linear } from "../ops/linear.js";
 import { linearScratchBytes } from "../ops/linear.js";
@@ -64,7 +65,7 @@ export interface Activations {
   readonly hidden: Pointer;
   /** f32 [P,D], twice: aligner layers write one and read the other. */
   readonly embeds: readonly [Pointer, Pointer];
-  /** The rows of an 8-bit product: levels [P, W or M], and the scale and zero point of each. */
+  /** The rows of an 8-bit product: levels [P, W or M], and the scale and zero point of each. Between two products, the keys and the values of all heads in 16 bits. */
   readonly quantised: Omit<Levels, "form">;
 }
 
@@ -176,7 +177,8 @@ export function planModel(
     .filter((layer) => "scales" in layer);
   const activations = planActivations(arena, config, Math.max(0, ...eights.map(({ k }) => k)));
   const shape = { tokens: config.tokens, heads: config.heads, headWidth: config.headWidth };
-  const scratchBytes = roundUp(Math.max(linearScratchBytes(config.tokens), attentionScratch(shape)), 64);
+  const attending = Math.max(attentionScratch(shape), attentionInt16Scratch(shape));
+  const scratchBytes = roundUp(Math.max(linearScratchBytes(config.tokens), attending), 64);
   const scratch = arena.take(scratchBytes * threads);
   return {
     weights: { patchEmbed, posEmbed, blocks, norm: finalNorm, aligner },
@@ -200,7 +202,7 @@ function planActivations(arena: Arena, config: JanusConfig, widest: number): Act
   const normed = arena.take(matrix(width) * 4);
   const perRow = widest > 0 ? tokens * 4 : 0;
   const quantised = {
-    at: arena.take(levelElements(tokens, widest) * 2),
+    at: arena.take(widest > 0 ? Math.max(levelElements(tokens, widest) * 2, headLevelBytes(shape)) : 0),
     scales: arena.take(perRow),
     zeros: arena.take(perRow),
   };

@@ -1,4 +1,5 @@
 import { attention } from "../ops/attention.js";
+import { attentionInt16 } from "../ops/attention-int16.js";
 import type { ProductContext } from "../ops/context.js";
 import { blockRows, plainRows } from "../ops/context.js";
 import { layernorm } from "../ops/layernorm.js";
@@ -50,7 +51,8 @@ export function encodeImage(
     const toAttention = rowsFor(x, normed, block.qkv);
     layernorm(x, toAttention, stream, block.norm1);
     linearHeads(x, a, toAttention, block.qkv, heads);
-    attention(x, mixed, a, heads);
+    if ("scales" in block.qkv) attentionInt16(x, mixed, a, heads);
+    else attention(x, mixed, a, heads);
     linear(x, stream, mixed, block.proj, { residual: blockRows(stream) });
     // x = x + self.mlp(self.norm2(x))
     const toMlp = rowsFor(x, normed, block.fc1);

@@ -90,6 +90,29 @@ export function attentionScratchBytes(rows: number, tokens: number): number {
   return scores + roundUp(ATTENTION_ROWS * 4, 64) + partialBytes(block, TILE_PANELS);
 }
 
+/** K of k levels of 16 bits: in groups of 16. */
+function wholeGroups(k: number): number {
+  return roundUp(k, 16);
+}
+
+/** Bytes of the panels of 16-bit levels of a [columns, k] matrix, and of the scale and the term of each column. */
+export function int16PanelBytes(columns: number, k: number): number {
+  return Math.ceil(columns / PANEL) * (PANEL * wholeGroups(k) * 2 + PANEL * 8);
+}
+
+/** The level of the largest numerator of a softmax; rounding may bring it one further. */
+export const POWER_LEVELS = 4096;
+
+/** The most that two levels may be whose sum is to stay in 16 bits. */
+export const MAX_LEVELS = 16383;
+
+/** Bytes of `scratch` that `attentionInt16` needs for one call: three numbers of each row, products of two panels, the rows' levels and their scores. */
+export function attentionInt16ScratchBytes(rows: number, tokens: number, headWidth: number): number {
+  const block = Math.min(rows, ATTENTION_ROWS);
+  const numbers = 3 * roundUp(ATTENTION_ROWS * 4, 64);
+  return numbers + partialBytes(block, TILE_PANELS) + block * (wholeGroups(headWidth) * 2 + wholeGroups(tokens) * 4);
+}
+
 /** Elements of a [rows, columns] matrix in column blocks, the last block whole. */
 export function blockElements(rows: number, columns: number): number {
   return rows * roundUp(columns, COLUMN_BLOCK);
@@ -343,6 +366,41 @@ export interface Kernels {
     headWidth: number,
     column: number,
     scale: number,
+    rowBegin: number,
+    rowEnd: number,
+    tile: Tile,
+  ): void;
+
+  /**
+   * Columns of panels f32 [panels,k,8] as symmetric levels of 16 bits, in panels of `int16PanelBytes`: the largest magnitude of a column becomes `levels` (at most MAX_LEVELS). `form`: that of
+   * the levels of 8-bit products; what crossed ones need is there for crossed alone. Panels in range.
+   */
+  quantisePanels(
+    dst: Pointer,
+    src: Pointer,
+    form: LevelForm,
+    k: number,
+    levels: number,
+    panelBegin: number,
+    panelEnd: number,
+  ): void;
+
+  /**
+   * One head as of `attention`, by products of 16 bits: q as there, and the panels of keys and values by `quantisePanels`, in the same form. Levels of queries (`levels`) times those of keys times
+   * headWidth, and levels of values times (POWER_LEVELS + 1) times tokens, must stay below 2^31. `tile`: of 8-bit products. scratch: `attentionInt16ScratchBytes(rowEnd - rowBegin, tokens, headWidth)`.
+   */
+  attentionInt16(
+    out: Pointer,
+    q: Pointer,
+    keyPanels: Pointer,
+    valuePanels: Pointer,
+    scratch: Pointer,
+    form: LevelForm,
+    tokens: number,
+    headWidth: number,
+    column: number,
+    scale: number,
+    levels: number,
     rowBegin: number,
     rowEnd: number,
     tile: Tile,

@@ -4,7 +4,8 @@ import { projectImage } from "#dist/model/aligner.js";
 import type { JanusConfig } from "#dist/model/config.js";
 import type { Activations, Weights } from "#dist/model/plan.js";
 import { encodeImage, type ImageForm } from "#dist/model/vision.js";
-import { attention } from "#dist/ops/attention.js";
+import { type AttentionInputs, type AttentionShape, attention } from "#dist/ops/attention.js";
+import { attentionInt16 } from "#dist/ops/attention-int16.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
 import { fromBlocks } from "#dist/ops/column-blocks.js";
 import { type Blocks, offset, type ProductContext } from "#dist/ops/context.js";
@@ -159,8 +160,21 @@ function linearOn(
   linear({ ...x, levels, tile, int8Tile: tile }, out, a, w, options);
 }
 
+/** The same of attention, whose keys and values become levels there. */
+function attentionInt16On(
+  x: ProductContext,
+  levels: Levels,
+  tile: Tile,
+  out: Blocks,
+  inputs: AttentionInputs,
+  s: AttentionShape,
+): void {
+  attentionInt16({ ...x, levels, tile, int8Tile: tile }, out, inputs, s);
+}
+
 export const OPS = {
   attention,
+  attentionInt16On,
   copyRows,
   countNonFinite,
   encode,

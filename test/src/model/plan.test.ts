@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { type MatrixStorage, type ModelPlan, planModel } from "#dist/model/plan.js";
 import { requiredTensors } from "#dist/model/tensors.js";
 import { attentionScratch, keyElements, queryElements, valueElements } from "#dist/ops/attention.js";
+import { attentionInt16Scratch, headLevelBytes } from "#dist/ops/attention-int16.js";
 import { linearScratchBytes } from "#dist/ops/linear.js";
 import {
   ARENA_BASE,
@@ -169,10 +170,28 @@ test("scratch suffices for every op", () => {
   for (const tower of Object.values(TOWERS)) {
     const { tokens, heads, headWidth } = modelConfig(tower);
     const { scratchBytes } = planModel(modelConfig(tower), BF16, 1, CONTROL);
-    assert.ok(
-      scratchBytes >= linearScratchBytes(tokens) && scratchBytes >= attentionScratch({ tokens, heads, headWidth }),
-    );
+    const shape = { tokens, heads, headWidth };
+    for (const bytes of [linearScratchBytes(tokens), attentionScratch(shape), attentionInt16Scratch(shape)])
+      assert.ok(scratchBytes >= bytes);
     assert.is(scratchBytes % 64, 0);
+  }
+});
+
+test("levels of the keys and values of all heads fit where those of rows lie", () => {
+  // Heads of 5 and 9 tokens are filled up to 16 of each: more than the rows of any linear there.
+  for (const tower of Object.values(TOWERS)) {
+    const config = modelConfig(tower);
+    const { quantised } = planModel(
+      config,
+      () => ({ packed: true, stored: "int8", panels: "int8" }),
+      1,
+      CONTROL,
+    ).activations;
+    assert.ok(quantised.scales - quantised.at >= headLevelBytes(config));
+    assert.is(
+      planModel(config, BF16, 1, CONTROL).activations.quantised.scales,
+      planModel(config, BF16, 1, CONTROL).activations.quantised.at,
+    );
   }
 });
 

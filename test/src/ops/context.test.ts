@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { attention } from "#dist/ops/attention.js";
+import { attentionInt16 } from "#dist/ops/attention-int16.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
 import { blockRows, offset, type ProductContext, plainRows } from "#dist/ops/context.js";
 import { gather } from "#dist/ops/gather.js";
@@ -53,6 +54,7 @@ const LAYER = { panels: AT, bias: AT, columns: 8, k: 8, storage: 0 } as const;
 /** Every op on 40 rows, or pixels, or elements. */
 const CALLS: Readonly<Record<string, (x: ProductContext) => void>> = {
   attention: (x) => attention(x, ROWS, INPUTS, HEADS),
+  attentionInt16: (x) => attentionInt16(x, ROWS, INPUTS, HEADS),
   copyRows: (x) => copyRows(x, AT, AT, 8, 8, 8, 40),
   fillRgb: (x) => fillRgb(x, AT, [1, 2, 3], 40),
   gather: (x) => gather(x, AT, AT, AT, 8, 0, 40),

@@ -9,6 +9,7 @@ const test = suite("instantiateKernels");
 /** The exports of the ABI and their numbers of parameters. */
 const EXPORTS: Record<string, number> = {
   attention: 12,
+  attentionInt16: 14,
   barrier: 2,
   copyRows: 7,
   countNonFinite: 4,
@@ -23,6 +24,7 @@ const EXPORTS: Record<string, number> = {
   multiplyInt8: 17,
   packInt8: 9,
   quantise: 9,
+  quantisePanels: 7,
   normalise: 6,
   packPanels: 8,
   patchify: 6,
