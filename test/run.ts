@@ -1,5 +1,5 @@
 /**
- * Runs every suite in a process of its own, on this Node and on Node 24, and ends with `N passed, N failed`.
+ * Runs every suite in a process of its own, on this Node and on Node 24 (a few on Node 24 alone), and ends with `N passed, N failed`.
  *
  * A suite that reports no test, dies, hangs, or stands in the source tree but not in the build counts as failed; so does an expected
  * folder without suites, or a missing Node 24 on a machine that npm has one for. One that needs packages which are not installed runs no test
@@ -27,6 +27,10 @@ const FOLDERS = [
   "bench",
 ];
 const NO_PYTHON = "what is compared with PyTorch: .ci/python/install was not run, and JANUS_PYTHON names none";
+/** Suites that mostly wait for other people's programs: on the newest engine alone, for the sake of the time it takes. */
+const ONCE = ["transformers", "onnxruntime", "language-model", "recipes", "hand-over-python"].map(
+  (name) => `acceptance/${name}.test.ts`,
+);
 const SUITE_TIMEOUT_MS = 600_000;
 const ENGINES_FOLDER = `${ROOT}.ci/engines`;
 
@@ -110,6 +114,7 @@ async function main(): Promise<void> {
     console.log("SKIPPED: no Node 24 for this platform, so the relaxed variants were run only if this Node takes them");
   for (const engine of engines) {
     for (const suite of selected) {
+      if (ONCE.includes(suite) && engine !== engines.at(-1)) continue;
       const outcome = await runSuite(engine, suite);
       total.passed += outcome.passed;
       total.failed += outcome.failed;
