@@ -8,7 +8,8 @@ import { Interruption, retryAfterMs } from "./retry.js";
 const NO_HEAD: readonly number[] = [400, 403, 405, 501];
 
 /**
- * One attempt at what a server says of a file: by HEAD, or where that says no size, by the first byte. Undefined when there is no such file.
+ * One attempt at what a server says of a file: by HEAD, or where that says no size, by the first byte. When there is no such file that is "absent", or "denied" where
+ * a model hub says so in its own words.
  *
  * @throws Interruption for what may do better the next time; JanusError E_FORMAT for a page in its place, E_NETWORK for the rest.
  */
@@ -17,11 +18,11 @@ export async function describeFile(
   where: string,
   origin: URL,
   watch: Watch,
-): Promise<PinnedFile | undefined> {
+): Promise<PinnedFile | "absent" | "denied"> {
   try {
     const head = await client.send(where, { method: "HEAD", url: origin }, watch);
     const status = head.response?.status ?? 200;
-    if (isNone(head.response)) return undefined;
+    if (isNone(head.response)) return absence(head.response);
     if (!NO_HEAD.includes(status)) {
       refuse(where, head.response);
       const size = sizeOf(head);
@@ -30,7 +31,7 @@ export async function describeFile(
     const first = await client.send(where, { method: "GET", url: head.url, range: "bytes=0-0" }, watch);
     const { response } = first;
     if (response === undefined) throw networkError(where, "expected an answer, got redirects alone");
-    if (isNone(response)) return undefined;
+    if (isNone(response)) return absence(response);
     const { headers } = response;
     // An empty file has no first byte.
     const range = /^bytes (?:0-0|\*)\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
@@ -49,6 +50,10 @@ function isNone(response: Response | undefined): boolean {
   if (response?.status !== 404) return false;
   const code = response.headers.get("x-error-code");
   return code === null || code === "EntryNotFound";
+}
+
+function absence(response: Response | undefined): "absent" | "denied" {
+  return response?.headers.get("x-error-code") === "EntryNotFound" ? "denied" : "absent";
 }
 
 function refuse(where: string, response: Response | undefined): void {

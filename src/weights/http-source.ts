@@ -43,6 +43,7 @@ class HttpSource implements RemoteSource {
   readonly #slots: Slots;
   readonly #reads = new ReadQueue((...range) => this.#fetch(...range));
   readonly #files = new Map<string, PinnedFile>();
+  readonly #denied = new Set<string>();
   readonly #rules: { readonly stallMs: number; readonly retries: number; readonly backoffMs: number };
 
   constructor(base: URL, options: HttpOptions) {
@@ -69,6 +70,10 @@ class HttpSource implements RemoteSource {
     return (await this.#open(path, signal))?.file.size;
   }
 
+  denies(path: string): boolean {
+    return this.#denied.has(path);
+  }
+
   async read(path: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     const file = await this.#within(path, offset, length, signal);
     const target = allocate(length, path);
@@ -88,12 +93,15 @@ class HttpSource implements RemoteSource {
     if (known) return known;
     const where = `reading ${quote(path)} from ${quote(this.label, 200)}`;
     const url = this.#locate(path);
-    const attempt = (): Promise<PinnedFile | undefined> =>
+    const attempt = (): ReturnType<typeof describeFile> =>
       describeFile(this.#client, where, url, new Watch(this.#rules.stallMs, signal));
     const found = await this.#slots.run(() => this.#retry(where, attempt, signal), signal);
+    if (found === "denied") this.#denied.add(path);
+    else this.#denied.delete(path);
+    if (typeof found === "string") return undefined;
     // The first answer counts, also when two were asked for at once.
-    if (found && !this.#files.has(path)) this.#files.set(path, found);
-    return found && this.#files.get(path);
+    if (!this.#files.has(path)) this.#files.set(path, found);
+    return this.#files.get(path);
   }
 
   async #within(path: string, offset: number, length: number, signal?: AbortSignal): Promise<PinnedFile> {

@@ -17,6 +17,8 @@ export interface RemoteFile {
 export interface RemoteSource extends WeightSource {
   /** What the server says of a file, without its content; undefined when there is none. */
   describe(path: string, signal?: AbortSignal): Promise<RemoteFile | undefined>;
+  /** Whether a model hub itself said that there is no such file (X-Error-Code). Any other 404 may be of the moment. */
+  denies(path: string): boolean;
   readInto(path: string, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { copyFile, link, lstat, mkdir, readFile, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { isCommit } from "../../weights/hub-id.js";
@@ -16,15 +15,13 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   "EINVAL",
   "EXDEV",
 ]);
-/** What a server may name a blob; of other ETags the digest is the name. */
-const BLOB_NAME = /^\w[\w.-]{0,127}$/;
 
 /**
  * One repository in Hugging Face's own cache, as its Python package lays it out:
  *
  *     models--owner--name/
  *       refs/<revision>               the commit it was when it was last asked for
- *       blobs/<etag>                  contents
+ *       blobs/<etag>                  contents; only under a digest that they were compared with, whatever Python may have put there
  *       snapshots/<commit>/<path>     links to blobs; copies where links are not possible
  *       .no_exist/<commit>/<path>     empty: the commit has no such file
  */
@@ -62,10 +59,14 @@ export class HubCache {
     await publish(this.#absence(commit, path), "");
   }
 
-  /** Where a content lies, or will. */
-  blob(etag: string): string {
-    const name = BLOB_NAME.test(etag) ? etag : createHash("sha256").update(etag).digest("hex");
-    return join(this.path, "blobs", name);
+  /** It has the file after all. */
+  async forgetAbsence(commit: string, path: string): Promise<void> {
+    await rm(this.#absence(commit, path), { force: true });
+  }
+
+  /** Where the content of a digest lies, or will. */
+  blob(digest: string): string {
+    return join(this.path, "blobs", digest);
   }
 
   /** Gives a commit's file the content of a blob that is there. */

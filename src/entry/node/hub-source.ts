@@ -2,9 +2,11 @@ import { JanusError, quote } from "../../errors.js";
 import { httpSource } from "../../weights/http-source.js";
 import { type HubId, hubIdText, resolveUrl } from "../../weights/hub-id.js";
 import { listRepository } from "../../weights/hub-listing.js";
+import type { RemoteSource } from "../../weights/remote-source.js";
 import { allocate } from "../../weights/view.js";
 import { SharedWork } from "../shared-work.js";
 import { fetchBlob, type ReadBlob } from "./blob.js";
+import { digestOf } from "./content-digest.js";
 import { directorySource } from "./directory.js";
 import type { HubCache } from "./hub-cache.js";
 import type { HubSettings } from "./hub-settings.js";
@@ -17,6 +19,10 @@ import { unwritableCache } from "./unwritable.js";
 
 /** Files of which parts are needed; what is not weights is small. */
 const WEIGHTS = /\.(?:safetensors|bin)$/;
+/** Files without which there is nothing to load: that one is absent is not taken from a record while the hub can be asked. */
+const NEEDED: ReadonlySet<string> = new Set(["config.json", "tokenizer.json"]);
+/** A file that goes to the store of ranges is fetched in pieces of this size. */
+const PIECE = 4 * 2 ** 20;
 /** What a file may take that no disk is there for: the tokenizer of Janus has 5 MB. */
 const MAX_IN_MEMORY = 256 * 2 ** 20;
 
@@ -29,8 +35,9 @@ export interface HubCheckpoint {
 }
 
 /**
- * A checkpoint on a model hub. A file is taken from Hugging Face's own cache where that has it, whoever put it there. Others are fetched into it whole; but of
- * weights only what is read is fetched, and kept in the store of ranges.
+ * A checkpoint on a model hub. A file is taken from Hugging Face's own cache where that has it, whoever put it there. Others are fetched into it whole, under the
+ * digest that the hub gives and that they are compared with; but of weights only what is read is fetched, and kept in the store of ranges. A file without a digest
+ * goes to that store, too, and one without any ETag nowhere.
  */
 export class HubSource implements RemoteModel {
   readonly label: string;
@@ -41,9 +48,12 @@ export class HubSource implements RemoteModel {
   readonly #hub: HubCheckpoint;
   readonly #options: RemoteOptions;
   readonly #snapshot: ReturnType<typeof directorySource>;
+  readonly #remote: RemoteSource | undefined;
   readonly #stored: StoredSource;
   readonly #fetching = new SharedWork<void>();
   readonly #inMemory = new Map<string, Uint8Array>();
+  /** Small files of which the store of ranges has what it can have. */
+  readonly #inRanges = new Set<string>();
   readonly #onUnwritable: (error: unknown) => void;
   #fetched = 0;
 
@@ -58,9 +68,12 @@ export class HubSource implements RemoteModel {
     this.#onUnwritable = unwritableCache(cache.path, this.notes, options);
     const store = new RangeStore(ranges, `${endpoint}/${id.repo}`);
     this.folders = { whole: cache.path, ranges: store.path };
+    this.#remote = offline
+      ? undefined
+      : httpSource(resolveUrl(endpoint, { repo: id.repo, revision: commit }), { headers });
     this.#stored = new StoredSource({
       label: this.label,
-      remote: offline ? undefined : httpSource(resolveUrl(endpoint, { repo: id.repo, revision: commit }), { headers }),
+      remote: this.#remote,
       store,
       commit,
       onUnwritable: unwritableCache(store.path, this.notes, options),
@@ -78,10 +91,12 @@ export class HubSource implements RemoteModel {
     signal?.throwIfAborted();
     const here = this.#inMemory.get(path)?.length ?? (await this.#snapshot.size(path, signal));
     if (here !== undefined) return here;
-    const { cache, commit, settings } = this.#hub;
-    if (await cache.lacks(commit, path)) return undefined;
+    const { cache, commit } = this.#hub;
+    const lacked = await cache.lacks(commit, path);
+    if (lacked && !(this.#remote && NEEDED.has(path))) return undefined;
     const known = await this.#stored.describe(path, signal);
-    if (known === undefined && !settings.offline) await this.#tried(() => cache.writeAbsence(commit, path));
+    if (known === undefined && this.#remote?.denies(path)) await this.#tried(() => cache.writeAbsence(commit, path));
+    if (known !== undefined && lacked) await this.#tried(() => cache.forgetAbsence(commit, path));
     return known?.size;
   }
 
@@ -98,7 +113,8 @@ export class HubSource implements RemoteModel {
     if (!WEIGHTS.test(path)) await this.fetchWhole(path, { signal });
     const here = this.#inMemory.get(path);
     if (here) target.set(here.subarray(offset, offset + target.length));
-    else if (await this.hasWhole(path, signal)) await this.#snapshot.readInto(path, offset, target, signal);
+    else if ((await this.#snapshot.size(path, signal)) !== undefined)
+      await this.#snapshot.readInto(path, offset, target, signal);
     else await this.#stored.readInto(path, offset, target, signal);
   }
 
@@ -113,7 +129,9 @@ export class HubSource implements RemoteModel {
   }
 
   async hasWhole(path: string, signal?: AbortSignal): Promise<boolean> {
-    return this.#inMemory.has(path) || (await this.#snapshot.size(path, signal)) !== undefined;
+    return (
+      this.#inMemory.has(path) || this.#inRanges.has(path) || (await this.#snapshot.size(path, signal)) !== undefined
+    );
   }
 
   async missing(path: string, span: Span, signal?: AbortSignal): Promise<readonly Span[]> {
@@ -153,16 +171,37 @@ export class HubSource implements RemoteModel {
     };
     onProgress?.({ status: "initiate", file: path });
     onProgress?.({ status: "download", file: path });
-    try {
-      const blob = cache.blob(contentOf(file) ?? "");
-      await fetchBlob(blob, file, read, { path, signal, onBytes: onFileBytes });
-      await cache.link(commit, path, blob);
-    } catch (error) {
-      if (!isFileSystemError(error)) throw error;
-      this.#onUnwritable(error);
-      this.#inMemory.set(path, await readAll(path, file, read, signal));
-    }
+    const digest = digestOf(file);
+    if (digest === undefined) await this.#fetchUnproven(path, file, read, { signal, onBytes: onFileBytes });
+    else
+      try {
+        const blob = cache.blob(digest);
+        await fetchBlob(blob, file, read, { path, signal, onBytes: onFileBytes });
+        await cache.link(commit, path, blob);
+      } catch (error) {
+        if (!isFileSystemError(error)) throw error;
+        this.#onUnwritable(error);
+        this.#inMemory.set(path, await readAll(path, file, read, signal));
+      }
     onProgress?.({ status: "done", file: path });
+  }
+
+  /** A file that nothing can be compared with. By its ETag its parts are told from those of another state of it; without one it lives as long as this source. */
+  async #fetchUnproven(path: string, file: Known, read: ReadBlob, { signal, onBytes }: FetchOptions): Promise<void> {
+    const etag = contentOf(file);
+    const kept = etag === undefined ? "it is kept in memory alone" : "its parts are kept in the store of ranges";
+    const got = etag === undefined ? "no strong ETag" : `ETag ${quote(etag)}`;
+    this.notes.push(
+      `${quote(path)} does not go into Hugging Face's cache: expected a SHA-1 or SHA-256 as its ETag, got ${got}; ${kept}`,
+    );
+    if (etag === undefined) this.#inMemory.set(path, await readAll(path, file, read, signal));
+    for (let begin = 0; etag !== undefined && begin < file.size; begin += PIECE) {
+      const end = Math.min(begin + PIECE, file.size);
+      await this.#stored.readInto(path, begin, allocate(end - begin, path), signal);
+      onBytes?.(end);
+    }
+    if (etag !== undefined) this.#inRanges.add(path);
+    onBytes?.(file.size);
   }
 
   async #unfound(path: string): Promise<never> {
@@ -188,7 +227,7 @@ async function readAll(
   if (file.size > MAX_IN_MEMORY)
     throw new JanusError(
       "E_IO",
-      `reading ${quote(path)}: expected at most ${MAX_IN_MEMORY} bytes without a cache that can be written to, found ${file.size}; make room for it`,
+      `reading ${quote(path)}: expected at most ${MAX_IN_MEMORY} bytes without a cache for it, found ${file.size}; make room, or take a hub that sends ETags`,
       { origin: "model" },
     );
   const bytes = allocate(file.size, path);

@@ -3,6 +3,7 @@ import type { RemoteSource } from "../../weights/remote-source.js";
 import { readInto, type WeightSource } from "../../weights/source.js";
 import { allocate } from "../../weights/view.js";
 import { SharedWork } from "../shared-work.js";
+import { digestOf } from "./content-digest.js";
 import { isFileSystemError } from "./output-error.js";
 import type { Span } from "./range-folder.js";
 import { contentOf, type Known, type RangeStore } from "./range-store.js";
@@ -13,7 +14,7 @@ export interface StoredOptions {
   /** Nothing is asked of it while the store has the answer. Absent: the store is all there is. */
   readonly remote: RemoteSource | undefined;
   readonly store: RangeStore;
-  /** A commit: what was found out of it holds for ever. Otherwise every file is asked for again, and what was kept of another content is not used. */
+  /** A commit: what was found out of it, with a digest, holds for ever. Otherwise every file is asked for again, and what was kept of another content is not used. */
   readonly commit?: string | undefined;
   /** Told once when the store cannot be written to; from then on nothing is kept. What it throws ends the read. */
   readonly onUnwritable: (error: unknown) => void;
@@ -97,7 +98,8 @@ export class StoredSource implements WeightSource {
     const { remote, store, commit } = this.#options;
     if (commit !== undefined || !remote) {
       const known = await store.known(commit ?? "", path);
-      if (known || !remote) return known;
+      // What is not named by its digest may be an answer that the server has mended since.
+      if (!remote || (known && digestOf(known))) return known;
     }
     return this.#ask(remote, path, signal);
   }
