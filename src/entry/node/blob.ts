@@ -1,12 +1,12 @@
 /** Whole files that are fetched into Hugging Face's cache: complete under their final name, and taken up again where an earlier process stopped. */
-import { createHash, type Hash, randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
-import process from "node:process";
+import type { Hash } from "node:crypto";
+import { type FileHandle, open, rm, stat, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
 import { JanusError, quote } from "../../errors.js";
-import { isFileSystemError } from "./output-error.js";
-import { isAlive, STALE_MS } from "./partial.js";
+import { adoptBeginning, IDLE_MS } from "./beginnings.js";
+import { digestOf, hashFor } from "./content-digest.js";
+import { makeFolder } from "./make-folder.js";
+import { errorCode, isFileSystemError } from "./output-error.js";
 import { moveInto } from "./publish.js";
 import { contentOf, type Known } from "./range-store.js";
 
@@ -25,76 +25,54 @@ export type ReadBlob = (offset: number, target: Uint8Array, signal: AbortSignal)
 const PIECE = 4 * 2 ** 20;
 const WINDOW = 4;
 
-/** Beginnings that this process is writing: its number alone does not tell them from those of an earlier one with the same. */
-const OWN = new Set<string>();
+/** How often what others remove may be begun again. */
+const TRIES = 3;
 
 /**
  * Fetches a file to `blob`, unless that is there in full. What an interrupted process left of it is continued. The length is compared, and the digest where its
  * name is one (SHA-256, or SHA-1 as git names blobs); a continued file that does not hold is fetched anew.
  *
- * @throws JanusError E_INTEGRITY; whatever `read` throws; the signal's reason; whatever the file system says.
+ * @throws JanusError E_INTEGRITY; E_IO of origin "output" when it is removed time and again; whatever `read` throws; the signal's reason; whatever the file
+ * system says.
  */
 export async function fetchBlob(blob: string, file: Known, read: ReadBlob, options: BlobOptions): Promise<void> {
   options.signal?.throwIfAborted();
-  if ((await stat(blob).catch(() => undefined))?.size === file.size) return;
-  await mkdir(dirname(blob), { recursive: true });
-  for (;;) {
-    const { partial, size } = await adopt(blob);
+  for (let vanished = 0; vanished < TRIES; ) {
+    if ((await stat(blob).catch(() => undefined))?.size === file.size) return;
+    await makeFolder(dirname(blob));
+    const { partial, size } = await adoptBeginning(blob);
     try {
       const found = await complete(partial, file, read, options);
       if (found === undefined) {
-        await moveInto(partial, blob);
-        return;
+        if (await movedInto(partial, blob)) return;
+        vanished++;
+        continue;
       }
       await rm(partial, { force: true });
       if (size === 0) throw mismatch(options.path, file, found);
     } catch (error) {
-      // A full disk is not helped by a beginning that stays on it.
+      // A full disk is not helped by a beginning that stays on it. Any other is for the next who comes, at once.
       if (isFileSystemError(error)) await rm(partial, { force: true }).catch(() => {});
+      else await utimes(partial, 0, 0).catch(() => {});
       throw error;
-    } finally {
-      OWN.delete(partial);
     }
   }
+  throw new JanusError(
+    "E_IO",
+    `fetching ${quote(options.path)}: expected to find what was written to ${quote(dirname(blob), 200)}, found it removed, ${TRIES} times in a row; does something empty that folder?`,
+    { origin: "output" },
+  );
 }
 
-/** A new name for the longest beginning that nobody is working on, or for a new file. Moving it claims it: of two processes one succeeds. */
-async function adopt(blob: string): Promise<{ partial: string; size: number }> {
-  const folder = dirname(blob);
-  const partial = join(folder, `${prefix(blob)}${process.pid}.${randomBytes(4).toString("hex")}${SUFFIX}`);
-  OWN.add(partial);
-  const left: { path: string; size: number }[] = [];
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    const pid = name.startsWith(prefixOfAll(blob)) && /\.(\d+)\.[0-9a-f]{8}\.incomplete$/.exec(name)?.[1];
-    if (!pid || OWN.has(path)) continue;
-    const found = await stat(path).catch(() => undefined);
-    // Of a process on another machine that shares this disk nothing is known but when it wrote last.
-    const working = !name.startsWith(prefix(blob)) || (Number(pid) !== process.pid && isAlive(Number(pid)));
-    if (found && (!working || found.mtimeMs < Date.now() - STALE_MS)) left.push({ path, size: found.size });
+/** False when the file is gone: its process slept so long that another took it over, or somebody emptied the cache. */
+async function movedInto(partial: string, blob: string): Promise<boolean> {
+  try {
+    await moveInto(partial, blob);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    return false;
   }
-  left.sort((a, b) => b.size - a.size);
-  for (const [index, { path, size }] of left.entries()) {
-    const claimed = await rename(path, partial).then(
-      () => true,
-      () => false,
-    );
-    if (!claimed) continue;
-    for (const shorter of left.slice(index + 1)) await rm(shorter.path, { force: true }).catch(() => {});
-    return { partial, size };
-  }
-  return { partial, size: 0 };
-}
-
-const SUFFIX = ".incomplete";
-
-/** Beside the blob, as huggingface_hub names what it has not finished; the machine is in the name because process numbers are its own. */
-function prefix(blob: string): string {
-  return `${prefixOfAll(blob)}${createHash("sha256").update(hostname()).digest("hex").slice(0, 8)}.`;
-}
-
-function prefixOfAll(blob: string): string {
-  return `${basename(blob)}.janus-`;
 }
 
 /** Brings a beginning to its full length, on the disk when it returns. Undefined when it is what it should be, else what it is. */
@@ -104,8 +82,11 @@ async function complete(
   read: ReadBlob,
   { signal, onBytes }: BlobOptions,
 ): Promise<string | undefined> {
-  const hash = hashOf(file);
+  const known = digestOf(file);
+  const hash = known === undefined ? undefined : hashFor(known, file.size);
   const handle = await open(partial, "a+");
+  // Others see by its time that somebody is at work, however long the server takes.
+  const working = setInterval(() => void handle.utimes(new Date(), new Date()).catch(() => {}), IDLE_MS / 4);
   try {
     let done = await hashBeginning(handle, file.size, hash, signal);
     onBytes?.(done);
@@ -119,10 +100,11 @@ async function complete(
     await handle.sync();
     if (done !== file.size) return `${done} bytes`;
   } finally {
+    clearInterval(working);
     await handle.close();
   }
   const digest = hash?.digest("hex");
-  return digest === undefined || digest === contentOf(file) ? undefined : digest;
+  return digest === undefined || digest === known ? undefined : digest;
 }
 
 /** Reads what is there through the hash; its length. */
@@ -172,14 +154,6 @@ async function* piecesOf(
     leaving.abort();
     await Promise.allSettled(ahead);
   }
-}
-
-/** Hubs name contents by digests; what another server says is not one. */
-function hashOf(file: Known): Hash | undefined {
-  const name = contentOf(file) ?? "";
-  if (/^[0-9a-f]{64}$/.test(name)) return createHash("sha256");
-  if (/^[0-9a-f]{40}$/.test(name)) return createHash("sha1").update(`blob ${file.size}\0`);
-  return undefined;
 }
 
 function mismatch(path: string, file: Known, found: string): JanusError {

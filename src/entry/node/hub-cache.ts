@@ -1,6 +1,7 @@
-import { copyFile, link, lstat, mkdir, readFile, realpath, rename, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, link, lstat, readFile, realpath, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { isCommit } from "../../weights/hub-id.js";
+import { makeFolder } from "./make-folder.js";
 import { errorCode } from "./output-error.js";
 import { forgetPartial, newPartial } from "./partial.js";
 import { publish } from "./publish.js";
@@ -73,7 +74,7 @@ export class HubCache {
   async link(commit: string, path: string, blob: string): Promise<void> {
     const pointer = join(this.snapshot(commit), path);
     const folder = dirname(pointer);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const partial = newPartial(pointer);
     try {
       // By way of the real folder, as the file system will: the cache itself may be a link.

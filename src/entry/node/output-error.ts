@@ -32,8 +32,9 @@ function reason(path: string, code: string, cause: unknown): string {
       return `part of ${quotePath(dirname(path))} is not a folder (ENOTDIR); name another output`;
     case "EACCES":
     case "EPERM":
-    case "EROFS":
       return `no permission to write in ${quotePath(dirname(path))} (${code}); choose another folder`;
+    case "EROFS":
+      return `the file system of ${quotePath(dirname(path))} is read-only (EROFS); choose another folder`;
     case "ENOSPC":
     case "EDQUOT":
       return `the disk or quota is full (${code}); free space or choose another folder`;

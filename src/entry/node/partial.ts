@@ -12,7 +12,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** A file name holds 255 bytes; 48 UTF-16 units are at most 144 of them and leave room for the rest of the temporary name. */
 const NAME_LENGTH = 48;
 /** No write pauses for an hour, so an older temporary file of a process that is gone is nobody's. */
-export const STALE_MS = 3_600_000;
+const STALE_MS = 3_600_000;
 
 const partials = new Set<string>();
 
@@ -51,7 +51,7 @@ function prefix(path: string): string {
   return `.${basename(path).slice(0, NAME_LENGTH)}.tmp.`;
 }
 
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Cache files that are complete or absent, whoever else writes the same ones: a temporary name of this process, and one atomic step to the final name. */
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder } from "./make-folder.js";
 import { forgetPartial, newPartial, sweepPartials } from "./partial.js";
 
 /** What temporary names are made of: one for all, so that what a killed process left in a folder is found at once. */
@@ -12,7 +13,7 @@ const NAME = "cache";
  * @throws whatever the file system says.
  */
 export async function publish(path: string, bytes: Uint8Array | string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const partial = newPartial(join(dirname(path), NAME));
   try {
     await writeFile(partial, bytes, { flag: "wx" });

@@ -1,11 +1,12 @@
 /** Fetches a checkpoint from a server, so that loading it later needs none. */
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { JanusError, quote } from "../../errors.js";
 import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { Extent } from "../../weights/view.js";
 import { openModel } from "../load.js";
 import { TOKENIZER_FILES } from "../prepare.js";
+import { makeFolder } from "./make-folder.js";
 import { remoteName } from "./model-source.js";
 import { openRemote } from "./open-remote.js";
 import { refuseFullDisk } from "./output.js";
@@ -160,7 +161,7 @@ async function makeRoom({ whole, ranges }: PullPlan): Promise<void> {
     const bytes = missingBytes(part);
     if (bytes === 0) continue;
     try {
-      await mkdir(part.folder, { recursive: true });
+      await makeFolder(part.folder);
       const { dev } = await stat(part.folder);
       needs.set(dev, { folder: part.folder, bytes: bytes + (needs.get(dev)?.bytes ?? 0) });
     } catch (error) {

@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -8,7 +7,7 @@ import { fetchBlob, type ReadBlob } from "#dist/entry/node/blob.js";
 import type { Known } from "#dist/entry/node/range-store.js";
 import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
-import { rejection } from "../../../support/waiting.js";
+import { rejection, until } from "../../../support/waiting.js";
 
 const test = suite("entry/node/blob");
 
@@ -16,8 +15,6 @@ const test = suite("entry/node/blob");
 const CONTENT = new Uint8Array(30 * 2 ** 20).map((_, i) => (i * 31 + (i >> 8)) % 256);
 const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
 const FILE: Known = { size: CONTENT.length, etag: "other", sha256: SHA256 };
-/** A process that is gone. */
-const GONE = 999_999_999;
 
 interface Reads {
   readonly read: ReadBlob;
@@ -36,14 +33,34 @@ function reading(content: Uint8Array = CONTENT, stopAt = Number.POSITIVE_INFINIT
   return reads;
 }
 
-function machine(): string {
-  return createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+/** What a process left that has not touched it for some seconds. */
+function leave(blob: string, bytes: Uint8Array, seconds = 61): string {
+  const path = `${blob}.janus-${randomBytes(8).toString("hex")}.incomplete`;
+  writeFileSync(path, bytes);
+  const time = Date.now() / 1000 - seconds;
+  utimesSync(path, time, time);
+  return path;
 }
 
-function leave(blob: string, bytes: Uint8Array, pid = GONE, host = machine()): string {
-  const path = `${blob}.janus-${host}.${pid}.00000000.incomplete`;
-  writeFileSync(path, bytes);
-  return path;
+function sizeOfPartial(folder: string): number {
+  return Math.max(...readdirSync(folder).map((name) => statSync(join(folder, name)).size));
+}
+
+/** Reads that wait before a place until they are let go. */
+function held(at: number): { readonly read: ReadBlob; readonly waiting: () => boolean; readonly go: () => void } {
+  let waiting = false;
+  let go = (): void => undefined;
+  const open = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const read: ReadBlob = async (offset, target, signal) => {
+    if (offset >= at) {
+      waiting = true;
+      await open;
+    }
+    await reading().read(offset, target, signal);
+  };
+  return { read, waiting: () => waiting, go };
 }
 
 test("a file is complete under its name, and nothing else is left", () =>
@@ -97,35 +114,83 @@ test("an interrupted file keeps its beginning, and is continued from there", () 
     assert.equal(readdirSync(folder), [SHA256]);
   }));
 
-test("of a process that is gone the longest beginning is taken, the others are removed", () =>
+test("of what nobody is working on the longest beginning is taken, the others are removed", () =>
   inScratch(async (folder) => {
     const blob = join(folder, SHA256);
-    leave(blob, CONTENT.subarray(0, 1000), GONE);
-    leave(blob, CONTENT.subarray(0, 10_000_000), GONE - 1);
-    leave(blob, CONTENT.subarray(0, 10), process.pid);
+    leave(blob, CONTENT.subarray(0, 1000));
+    leave(blob, CONTENT.subarray(0, 10_000_000));
+    leave(blob, CONTENT.subarray(0, 10), 1e6);
     const rest = reading();
     await fetchBlob(blob, FILE, rest.read, { path: "x" });
     assert.is(rest.bytes, CONTENT.length - 10_000_000);
     assert.equal(readdirSync(folder), [SHA256]);
   }));
 
-test("what may be somebody's who is at work is left alone", () =>
+test("what somebody may be working on is left alone, whatever the number of his process", () =>
   inScratch(async (folder) => {
     const blob = join(folder, SHA256);
-    const theirs = [
-      leave(blob, CONTENT.subarray(0, 10), process.ppid),
-      leave(blob, CONTENT.subarray(0, 10), GONE, "0".repeat(8)),
-    ];
+    const theirs = leave(blob, CONTENT.subarray(0, 10), 30);
     const python = `${blob}.deadbeef.incomplete`;
     writeFileSync(python, "x");
+    utimesSync(python, 0, 0);
     const all = reading();
     await fetchBlob(blob, FILE, all.read, { path: "x" });
     assert.is(all.bytes, CONTENT.length);
-    for (const path of [...theirs, python]) assert.ok(existsSync(path), path);
-    // Another machine's that was not written to for an hour is nobody's.
-    utimesSync(theirs[1]!, 0, 0);
+    for (const path of [theirs, python]) assert.ok(existsSync(path), path);
+    utimesSync(theirs, 0, 0);
     await fetchBlob(join(folder, "x"), { size: 1, etag: "x" }, all.read, { path: "x" });
-    assert.ok(existsSync(theirs[1]!), "of another file");
+    assert.ok(existsSync(theirs), "of another file");
+  }));
+
+test("two at once: the second leaves the file of the first alone, and both end with a good one", () =>
+  inScratch(async (folder) => {
+    const blob = join(folder, SHA256);
+    const first = held(8 * 2 ** 20);
+    const fetching = fetchBlob(blob, FILE, first.read, { path: "x" });
+    await until(() => first.waiting() && sizeOfPartial(folder) === 8 * 2 ** 20, "the first is half-way");
+    const second = reading();
+    await fetchBlob(blob, FILE, second.read, { path: "x" });
+    assert.is(second.bytes, CONTENT.length, "nothing of the first was taken");
+    assert.is(readdirSync(folder).length, 2, "which is still at work");
+    first.go();
+    await fetching;
+    assert.ok(readFileSync(blob).equals(CONTENT));
+    assert.equal(readdirSync(folder), [SHA256]);
+  }));
+
+test("one that slept is taken over; what it writes when it wakes does not reach the other's file, and it ends well", () =>
+  inScratch(async (folder) => {
+    const blob = join(folder, SHA256);
+    const sleeper = held(8 * 2 ** 20);
+    const sleeping = fetchBlob(blob, FILE, sleeper.read, { path: "x" });
+    await until(() => sleeper.waiting() && sizeOfPartial(folder) === 8 * 2 ** 20, "it is half-way");
+    utimesSync(join(folder, readdirSync(folder)[0]!), 0, 0);
+    const other = held(24 * 2 ** 20);
+    const taking = fetchBlob(blob, FILE, other.read, { path: "x" });
+    await until(() => other.waiting() && sizeOfPartial(folder) === 24 * 2 ** 20, "the other goes on from there");
+    assert.is(readdirSync(folder).length, 1);
+    sleeper.go();
+    await sleeping;
+    assert.ok(readFileSync(blob).equals(CONTENT), "it found its file gone, and began again");
+    other.go();
+    await taking;
+    assert.ok(readFileSync(blob).equals(CONTENT));
+    assert.equal(readdirSync(folder), [SHA256]);
+  }));
+
+test("a folder that somebody empties all the time is E_IO, and says so", () =>
+  inScratch(async (folder) => {
+    const blob = join(folder, "blobs", SHA256);
+    const emptying: ReadBlob = async (offset, target, signal) => {
+      await reading().read(offset, target, signal);
+      rmSync(join(folder, "blobs"), { recursive: true, force: true });
+    };
+    const error = await refused(
+      fetchBlob(blob, FILE, emptying, { path: "model.safetensors" }),
+      "E_IO",
+      /model\.safetensors.*found it removed, 3 times in a row/,
+    );
+    assert.is(error.origin, "output");
   }));
 
 for (const [what, bytes] of [
