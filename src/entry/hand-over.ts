@@ -48,6 +48,10 @@ export function toSafetensors(
   options: EncodeTensorsOptions = {},
 ): EncodedFile {
   checkFloatDtype("toSafetensors", options.dtype);
+  if (typeof tensors !== "object" || tensors === null)
+    throw new JanusError("E_SHAPE", `toSafetensors: expected a result, or tensors by name, got ${quote(tensors)}`, {
+      origin: "input",
+    });
   const named: Readonly<Record<string, Tensor>> = isResult(tensors) ? namedTensors(tensors) : tensors;
   return encodeTensors(Object.entries(named), options);
 }

@@ -139,4 +139,9 @@ test("bf16 in .npy is E_UNSUPPORTED of an output, another dtype a usage error, o
   refusedNow(() => toSafetensors({ x: null as never }), "E_SHAPE", /"x"/);
 });
 
+test("what is no result at all is E_SHAPE", () => {
+  for (const nothing of [undefined, null, 5])
+    refusedNow(() => toSafetensors(nothing as never), "E_SHAPE", /^toSafetensors: expected a result, or tensors/);
+});
+
 test.run();
