@@ -14,7 +14,8 @@ import { allocate } from "./view.js";
 
 /** Browsers open six connections to a server, command lines are asked to be modest. */
 const CONCURRENCY = 8;
-const STALL_MS = 30_000;
+/** With the repetitions: a server that says nothing at all is given up after less than two minutes. */
+const STALL_MS = 20_000;
 const RETRIES = 4;
 const BACKOFF_MS = 250;
 

@@ -11,7 +11,7 @@ import { Interruption, retryAfterMs, withRetries } from "./retry.js";
 /** Janus' repositories have a dozen files; a listing has a few members besides. */
 const LIMITS: JsonLimits = { bytes: 16 * 2 ** 20, depth: 32, values: 200_000 };
 const MAX_PATH = 1024;
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 20_000;
 const RETRIES = 4;
 const BACKOFF_MS = 250;
 
