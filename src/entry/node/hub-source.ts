@@ -47,7 +47,9 @@ export class HubSource implements RemoteModel {
   readonly folders: RemoteModel["folders"];
   readonly #hub: HubCheckpoint;
   readonly #options: RemoteOptions;
-  readonly #snapshot: ReturnType<typeof directorySource>;
+  #snapshot: ReturnType<typeof directorySource>;
+  /** With damaged files open, which were replaced since. */
+  readonly #outdated: ReturnType<typeof directorySource>[] = [];
   readonly #remote: RemoteSource | undefined;
   readonly #stored: StoredSource;
   readonly #fetching = new SharedWork<void>();
@@ -89,7 +91,7 @@ export class HubSource implements RemoteModel {
 
   async size(path: string, signal?: AbortSignal): Promise<number | undefined> {
     signal?.throwIfAborted();
-    const here = this.#inMemory.get(path)?.length ?? (await this.#snapshot.size(path, signal));
+    const here = this.#inMemory.get(path)?.length ?? (await this.#sizeHere(path, signal));
     if (here !== undefined) return here;
     const { cache, commit } = this.#hub;
     const lacked = await cache.lacks(commit, path);
@@ -113,7 +115,7 @@ export class HubSource implements RemoteModel {
     if (!WEIGHTS.test(path)) await this.fetchWhole(path, { signal });
     const here = this.#inMemory.get(path);
     if (here) target.set(here.subarray(offset, offset + target.length));
-    else if ((await this.#snapshot.size(path, signal)) !== undefined)
+    else if ((await this.#sizeHere(path, signal)) !== undefined)
       await this.#snapshot.readInto(path, offset, target, signal);
     else await this.#stored.readInto(path, offset, target, signal);
   }
@@ -129,9 +131,7 @@ export class HubSource implements RemoteModel {
   }
 
   async hasWhole(path: string, signal?: AbortSignal): Promise<boolean> {
-    return (
-      this.#inMemory.has(path) || this.#inRanges.has(path) || (await this.#snapshot.size(path, signal)) !== undefined
-    );
+    return this.#inMemory.has(path) || this.#inRanges.has(path) || (await this.#sizeHere(path, signal)) !== undefined;
   }
 
   async missing(path: string, span: Span, signal?: AbortSignal): Promise<readonly Span[]> {
@@ -149,7 +149,15 @@ export class HubSource implements RemoteModel {
   }
 
   async close(): Promise<void> {
-    await this.#snapshot.close();
+    for (const snapshot of [this.#snapshot, ...this.#outdated]) await snapshot.close();
+  }
+
+  /** The size of a file of the cache. Where keeping is the task, one that is not as long as the hub says counts as absent, and is fetched again. */
+  async #sizeHere(path: string, signal?: AbortSignal): Promise<number | undefined> {
+    const here = await this.#snapshot.size(path, signal);
+    if (here === undefined || !this.#options.mustKeep || !this.#remote) return here;
+    const file = await this.#stored.describe(path, signal);
+    return file === undefined || file.size === here ? here : undefined;
   }
 
   async #fetchWhole(path: string, { signal, onBytes }: FetchOptions): Promise<void> {
@@ -178,6 +186,10 @@ export class HubSource implements RemoteModel {
         const blob = cache.blob(digest);
         await fetchBlob(blob, file, read, { path, signal, onBytes: onFileBytes });
         await cache.link(commit, path, blob);
+        if ((await this.#snapshot.size(path)) !== file.size) {
+          this.#outdated.push(this.#snapshot);
+          this.#snapshot = directorySource(cache.snapshot(commit));
+        }
       } catch (error) {
         if (!isFileSystemError(error)) throw error;
         this.#onUnwritable(error);

@@ -130,4 +130,22 @@ test("that a needed file is absent is asked for again, and forgotten when it is 
     assert.is(readFileSync(join(cache, "snapshots", server.commit(REPO), "tokenizer.json"), "utf8"), '{"b":22}');
   }));
 
+test("where keeping is the task a file that is cut short is fetched again, and read as it should be", () =>
+  withFiles(async (server, cache) => {
+    await withSource(readsAll);
+    const path = join(cache, "snapshots", server.commit(REPO), "x.json");
+    writeFileSync(path, "{");
+    await withSource(
+      async (source) => {
+        assert.not(await source.hasWhole("x.json"));
+        await source.fetchWhole("x.json", {});
+        assert.ok(await source.hasWhole("x.json"));
+        assert.ok(source.fetched > 0);
+        await readsAll(source);
+      },
+      { mustKeep: true },
+    );
+    assert.is(readFileSync(path, "utf8"), FILES["x.json"]);
+  }));
+
 test.run();
