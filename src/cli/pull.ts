@@ -13,6 +13,7 @@ export async function pull(model: string, flags: PullFlags, signal: AbortSignal)
   const result = await withBar("pulling", (onProgress) =>
     pullCheckpoint(model, { revision, all, dryRun, signal, onPlan, onProgress }),
   );
+  for (const note of result.notes) printNote(`  note: ${note}`);
   const total = Math.round((performance.now() - started) * 100) / 100;
   if (json) print(JSON.stringify({ ...result, timings: { total } }));
   else if (!dryRun) printNote(`fetched ${sizeText(result.fetched)} in ${(total / 1000).toFixed(1)} s`);

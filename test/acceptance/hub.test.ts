@@ -120,7 +120,7 @@ test("pull says what goes where before it fetches, and --json is one object", ()
     const again = await done(janus(["pull", ID, "--json"]));
     assert.match(again.stderr, /the tensors in use: all 2\.0 MB are in /);
     const report = JSON.parse(again.stdout);
-    assert.equal(Object.keys(report).sort(), ["fetched", "label", "ranges", "revision", "timings", "whole"]);
+    assert.equal(Object.keys(report).sort(), ["fetched", "label", "notes", "ranges", "revision", "timings", "whole"]);
     assert.is(report.fetched, 0);
     assert.is(again.stdout.split("\n").length, 2);
   }));

@@ -35,11 +35,6 @@ export async function adoptBeginning(blob: string): Promise<{ partial: string; s
   return { partial, size: 0 };
 }
 
-/** Bytes of a file that the next process need not fetch. */
-export async function idleBytes(blob: string): Promise<number> {
-  return (await idleBeginnings(blob).catch(() => []))[0]?.size ?? 0;
-}
-
 /** Those that nobody is working on, the longest first. */
 async function idleBeginnings(blob: string): Promise<Beginning[]> {
   const folder = dirname(blob);

@@ -48,6 +48,8 @@ export interface PullPlan {
 export interface PullResult extends PullPlan {
   /** Bytes of files that came from the server, what the plan needed included. */
   readonly fetched: number;
+  /** What could not be done as asked, as a file that nothing can be compared with. */
+  readonly notes: readonly string[];
 }
 
 /** A span is fetched, and kept, in pieces: the rows of a prompt are checked a piece at a time when they are read. */
@@ -74,7 +76,7 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
       await makeRoom(plan);
       await fetchAll(source, plan, spans, onProgress, signal);
     }
-    return { ...plan, fetched: source.fetched };
+    return { ...plan, fetched: source.fetched, notes: [...(source.notes ?? [])] };
   } finally {
     await source.close();
   }

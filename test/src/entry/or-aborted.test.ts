@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { orAborted } from "#dist/entry/or-aborted.js";
@@ -25,6 +26,15 @@ test("the reason at once, whatever becomes of the work, also when it aborted bef
   assert.is(await rejection(orAborted(new Promise(() => {}), AbortSignal.abort("before"))), "before");
   fail(new Error("nobody's")); // An unhandled rejection would end this process.
   await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("however many wait for a signal, it has one listener, and none when they are done", async () => {
+  const { signal } = new AbortController();
+  const waiting = Array.from({ length: 20 }, (_, n) => orAborted(Promise.resolve(n), signal));
+  assert.is(getEventListeners(signal, "abort").length, 1);
+  await Promise.all(waiting);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(getEventListeners(signal, "abort").length, 0);
 });
 
 test.run();

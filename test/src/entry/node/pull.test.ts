@@ -206,6 +206,14 @@ test("F09, F10: what cannot be kept is an error here, E_IO of an output", () =>
       });
   }));
 
+test("of a hub without digests it says what is not kept where it should be", () =>
+  withDemo(async (server) => {
+    server.misbehave({ path: "tokenizer.json", fault: { kind: "etag", etag: '"abc-7"' } });
+    const { notes } = await pull("owner/demo");
+    assert.is(notes.length, 1);
+    assert.match(notes[0]!, /"tokenizer\.json" does not go into Hugging Face's cache/);
+  }));
+
 test("what is no checkpoint is refused before anything large is fetched", () =>
   withHub(
     { "owner/none": { files: { "config.json": "{}", "model.safetensors": new Uint8Array(1e6) } } },
