@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CliOptions, janus, temporaryFolder } from "../support/cli.js";
+import { type CliOptions, janus, refusedRun, temporaryFolder } from "../support/cli.js";
 import { withEnvironment } from "../support/hub-home.js";
 import { golden, ROOT } from "../support/paths.js";
 import { bytesOf, readTensors } from "../support/tensors.js";
@@ -37,17 +37,9 @@ function contents(): string {
   return files.map((name) => `${name} ${statSync(at(name)).isFile() ? readFileSync(at(name)).length : ""}`).join("\n");
 }
 
-/** An error that leaves everything as it was: this exit status, one line that matches, nothing on stdout. */
+/** The files keep what is in them. Milliseconds it took. */
 async function refused(status: number, line: RegExp, args: readonly string[], options?: CliOptions): Promise<number> {
-  const before = contents();
-  const result = await janus(args, options);
-  const said = `${args.join(" ")}: ${result.stderr}`;
-  assert.is(result.status, status, said);
-  assert.match(result.stderr, /^janus: E_[A-Z]+: [^\n]+\n$/, said);
-  assert.match(result.stderr, line);
-  assert.is(result.stdout, "", said);
-  assert.is(contents(), before, said);
-  return result.milliseconds;
+  return (await refusedRun(status, line, args, contents, options)).milliseconds;
 }
 
 /** Runs `embed` on the demo, and reads what it wrote. */

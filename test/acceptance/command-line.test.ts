@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type CliOptions, type CliResult, janus, temporaryFolder } from "../support/cli.js";
+import { type CliOptions, type CliResult, janus, refusedRun, temporaryFolder } from "../support/cli.js";
 import { editedCheckpoint } from "../support/edited-checkpoint.js";
 import { RELAXED_EXPECTED } from "../support/engine.js";
 import { golden, ROOT } from "../support/paths.js";
@@ -36,22 +36,9 @@ const embed = (...more: string[]): string[] => [
   ...more,
 ];
 
-/** An error as it must be: this exit status, nothing on stdout, one line on stderr that matches, and no file. */
-async function refused(
-  status: number,
-  line: RegExp,
-  args: readonly string[],
-  options?: CliOptions,
-): Promise<CliResult> {
-  const before = readdirSync(folder);
-  const result = await janus(args, options);
-  const said = `${args.join(" ")}: ${result.stderr}`;
-  assert.is(result.status, status, said);
-  assert.match(result.stderr, /^janus: E_[A-Z]+: [^\n]+\n$/, said);
-  assert.match(result.stderr, line);
-  assert.is(result.stdout, "", said);
-  assert.equal(readdirSync(folder), before);
-  return result;
+/** The folder keeps its files. */
+function refused(status: number, line: RegExp, args: readonly string[], options?: CliOptions): Promise<CliResult> {
+  return refusedRun(status, line, args, () => readdirSync(folder), options);
 }
 
 /** The one JSON object of a run that must succeed silently. */

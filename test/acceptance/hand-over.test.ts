@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Janus, toNpy, toSafetensors, toTorch } from "#dist/entry/node/index.js";
 import { widenBF16 } from "#dist/weights/widen.js";
-import { type CliOptions, type CliResult, JANUS, janus, temporaryFolder } from "../support/cli.js";
+import { type CliOptions, type CliResult, JANUS, janus, refusedRun, temporaryFolder } from "../support/cli.js";
 import { golden, ROOT } from "../support/paths.js";
 import { plainTorch } from "../support/plain-torch.js";
 import { plainSafetensors } from "../support/safetensors-bytes.js";
@@ -35,16 +35,9 @@ async function done(args: readonly string[], options?: CliOptions): Promise<CliR
   return result;
 }
 
-/** An error that leaves everything as it was: this exit status, one line that matches, nothing on stdout. */
+/** The folder keeps its files. */
 async function refused(status: number, line: RegExp, args: readonly string[], options?: CliOptions): Promise<void> {
-  const before = names();
-  const result = await janus(args, options);
-  const said = `${args.join(" ")}: ${result.stderr}`;
-  assert.is(result.status, status, said);
-  assert.match(result.stderr, /^janus: E_[A-Z]+: [^\n]+\n$/, said);
-  assert.match(result.stderr, line);
-  assert.is(result.stdout, "", said);
-  assert.equal(names(), before);
+  await refusedRun(status, line, args, names, options);
 }
 
 /** What the API makes of the same batch. */

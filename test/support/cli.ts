@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as assert from "uvu/assert";
 import { ROOT } from "./paths.js";
 
 /** The built command line. */
@@ -50,4 +51,23 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "janus-test-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A run that is refused, with what it leaves as it was: this exit status, one line that matches, nothing on stdout, and the same `state` after as before. */
+export async function refusedRun(
+  status: number,
+  line: RegExp,
+  args: readonly string[],
+  state: () => unknown,
+  options?: CliOptions,
+): Promise<CliResult> {
+  const before = state();
+  const result = await janus(args, options);
+  const said = `${args.join(" ")}: ${result.stderr}`;
+  assert.is(result.status, status, said);
+  assert.match(result.stderr, /^janus: E_[A-Z]+: [^\n]+\n$/, said);
+  assert.match(result.stderr, line);
+  assert.is(result.stdout, "", said);
+  assert.equal(state(), before, said);
+  return result;
 }
