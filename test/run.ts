@@ -1,5 +1,5 @@
 /**
- * Runs every suite in a process of its own, on this Node and on Node 24 (a few on Node 24 alone), and ends with `N passed, N failed`.
+ * Runs every suite in a process of its own, two at a time, on this Node and on Node 24 (a few on Node 24 alone), and ends with `N passed, N failed`.
  *
  * A suite that reports no test, dies, hangs, or stands in the source tree but not in the build counts as failed; so does an expected
  * folder without suites, or a missing Node 24 on a machine that npm has one for. One that needs packages which are not installed runs no test
@@ -8,6 +8,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { ROOT } from "./support/paths.js";
 import { PYTHON } from "./support/python.js";
 
@@ -31,6 +32,19 @@ const NO_PYTHON = "what is compared with PyTorch: .ci/python/install was not run
 const ONCE = ["transformers", "onnxruntime", "language-model", "recipes", "hand-over-python"].map(
   (name) => `acceptance/${name}.test.ts`,
 );
+/** Suites with bounds on time or memory, which what runs beside them would break: one at a time, after the others. */
+const ALONE = [
+  "acceptance/full-size",
+  "acceptance/interrupt",
+  "src/entry/janus",
+  "src/entry/node/decoder",
+  "src/entry/node/decoder-process",
+  "src/entry/node/image-file",
+  "src/threads/pool",
+  "src/weights/safetensors",
+].map((name) => `${name}.test.ts`);
+/** Suites beside each other: most wait for one thread or for a child. */
+const LANES = Math.min(2, availableParallelism());
 const SUITE_TIMEOUT_MS = 600_000;
 const ENGINES_FOLDER = `${ROOT}.ci/engines`;
 
@@ -113,13 +127,20 @@ async function main(): Promise<void> {
   else if (everything)
     console.log("SKIPPED: no Node 24 for this platform, so the relaxed variants were run only if this Node takes them");
   for (const engine of engines) {
-    for (const suite of selected) {
-      if (ONCE.includes(suite) && engine !== engines.at(-1)) continue;
+    const here = selected.filter((suite) => engine === engines.at(-1) || !ONCE.includes(suite));
+    const run = async (suite: string): Promise<void> => {
       const outcome = await runSuite(engine, suite);
       total.passed += outcome.passed;
       total.failed += outcome.failed;
       total.skipped.push(...outcome.skipped);
-    }
+    };
+    const together = here.filter((suite) => !ALONE.includes(suite)).values();
+    await Promise.all(
+      Array.from({ length: LANES }, async () => {
+        for (const suite of together) await run(suite);
+      }),
+    );
+    for (const suite of here.filter((suite) => ALONE.includes(suite))) await run(suite);
   }
   const { length } = total.skipped;
   const why =
