@@ -42,6 +42,7 @@ const ALONE = [
   "src/entry/node/image-file",
   "src/threads/pool",
   "src/weights/safetensors",
+  "src/weights/unpickle",
 ].map((name) => `${name}.test.ts`);
 /** Suites beside each other: most wait for one thread or for a child. */
 const LANES = Math.min(2, availableParallelism());
