@@ -10,6 +10,11 @@ export function networkError(where: string, reason: string, cause?: unknown): Ja
   return new JanusError("E_NETWORK", `${where}: ${reason}`, { origin: "model", cause });
 }
 
+/** Whether an error means that nobody answered: a refusal is an answer. */
+export function isUnreachable(error: unknown): error is JanusError {
+  return error instanceof JanusError && error.code === "E_NETWORK" && error.cause !== undefined;
+}
+
 /** E_INTEGRITY: the file is another one than it was when it was first asked for. */
 export function changedFile(where: string, was: string, is: string): JanusError {
   return new JanusError(

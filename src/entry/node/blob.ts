@@ -3,12 +3,12 @@ import type { Hash } from "node:crypto";
 import { type FileHandle, open, rm, stat, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
 import { JanusError, quote } from "../../errors.js";
+import { contentOf, digestOf, type Known } from "../weight-store.js";
 import { adoptBeginning, IDLE_MS } from "./beginnings.js";
-import { digestOf, hashFor } from "./content-digest.js";
+import { hashFor } from "./content-digest.js";
 import { makeFolder } from "./make-folder.js";
 import { errorCode, isFileSystemError } from "./output-error.js";
 import { moveInto } from "./publish.js";
-import { contentOf, type Known } from "./range-store.js";
 
 export interface BlobOptions {
   /** What messages call it. */

@@ -19,6 +19,9 @@ export interface HubSettings {
   readonly headers: (url: URL) => Record<string, string>;
 }
 
+/** What to do where no server is asked, and something is not here. */
+export const OFFLINE_STEP = "unset HF_HUB_OFFLINE, or fetch them with janus pull";
+
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 
 /** Reads the environment, and the token's file. E_USAGE for a setting that cannot be used; a token is never in a message. */

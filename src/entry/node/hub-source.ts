@@ -4,17 +4,17 @@ import { type HubId, hubIdText, resolveUrl } from "../../weights/hub-id.js";
 import { listRepository } from "../../weights/hub-listing.js";
 import type { RemoteSource } from "../../weights/remote-source.js";
 import { allocate } from "../../weights/view.js";
+import type { Span } from "../range-folder.js";
 import { SharedWork } from "../shared-work.js";
+import { StoredSource } from "../stored-source.js";
+import { contentOf, digestOf, type Known } from "../weight-store.js";
 import { fetchBlob, type ReadBlob } from "./blob.js";
-import { digestOf } from "./content-digest.js";
 import { directorySource } from "./directory.js";
 import type { HubCache } from "./hub-cache.js";
-import type { HubSettings } from "./hub-settings.js";
+import { type HubSettings, OFFLINE_STEP } from "./hub-settings.js";
 import { isFileSystemError } from "./output-error.js";
-import type { Span } from "./range-folder.js";
-import { contentOf, type Known, RangeStore } from "./range-store.js";
+import { RangeStore } from "./range-store.js";
 import type { FetchOptions, RemoteModel, RemoteOptions } from "./remote-model.js";
-import { StoredSource } from "./stored-source.js";
 import { unwritableCache } from "./unwritable.js";
 
 /** Files of which parts are needed; what is not weights is small. */
@@ -77,6 +77,7 @@ export class HubSource implements RemoteModel {
       label: this.label,
       remote: this.#remote,
       store,
+      missing: OFFLINE_STEP,
       commit,
       onUnwritable: unwritableCache(store.path, this.notes, options),
       onFetched: (_, bytes) => {

@@ -1,14 +1,11 @@
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { JanusError, quote } from "../../errors.js";
-import { parseHubId } from "../../weights/hub-id.js";
 import { givenSource } from "../given-source.js";
 import type { ModelInput, ModelSource } from "../host.js";
 import type { ProgressEvent } from "../options.js";
+import { isHttp, type RemoteName, remoteName } from "../remote-name.js";
 import { directorySource } from "./directory.js";
-import type { RemoteName } from "./remote-model.js";
-
-const HTTP = /^https?:\/\//i;
 
 type OnProgress = (event: ProgressEvent) => void;
 
@@ -30,7 +27,7 @@ export async function openModelSource(
 }
 
 async function openPath(model: string, signal?: AbortSignal, onProgress?: OnProgress): Promise<ModelSource> {
-  const url = HTTP.test(model);
+  const url = isHttp(model);
   const name = url ? "a URL" : quote(model, 200);
   const found = await stat(model).catch((cause: NodeJS.ErrnoException) => {
     // No file has a name as long as a signature.
@@ -55,13 +52,6 @@ async function openPath(model: string, signal?: AbortSignal, onProgress?: OnProg
     `opening ${name}: no such directory; name a checkpoint directory, a URL or a hub id (owner/name)`,
     { origin: "model" },
   );
-}
-
-/** What a text names on a server: an http(s) URL, or a hub id. */
-export function remoteName(model: string): RemoteName | undefined {
-  if (HTTP.test(model)) return { url: model };
-  const hub = parseHubId(model);
-  return hub && { hub };
 }
 
 /** Most processes read directories, and start without what servers take. */

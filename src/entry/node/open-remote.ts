@@ -1,11 +1,13 @@
 import { JanusError, quote } from "../../errors.js";
+import { isUnreachable } from "../../weights/http-refusals.js";
 import { httpSource } from "../../weights/http-source.js";
 import { type HubId, hubIdText, isCommit, resolveUrl } from "../../weights/hub-id.js";
+import type { RemoteName } from "../remote-name.js";
 import { HubCache } from "./hub-cache.js";
 import { type HubSettings, readHubSettings } from "./hub-settings.js";
 import { HubSource } from "./hub-source.js";
 import { isFileSystemError } from "./output-error.js";
-import type { RemoteModel, RemoteName, RemoteOptions } from "./remote-model.js";
+import type { RemoteModel, RemoteOptions } from "./remote-model.js";
 import { UrlSource } from "./url-source.js";
 
 /** The file that every checkpoint has: with it a hub says which commit a revision is. */
@@ -60,11 +62,6 @@ async function askCommit(id: HubId, { endpoint, headers }: HubSettings, signal?:
       { origin: "model" },
     );
   return file.commit;
-}
-
-/** No answer at all: a refusal is an answer. */
-function isUnreachable(error: unknown): error is JanusError {
-  return error instanceof JanusError && error.code === "E_NETWORK" && error.cause !== undefined;
 }
 
 function uncached(id: HubId, cache: HubCache): never {

@@ -6,12 +6,12 @@ import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { Extent } from "../../weights/view.js";
 import { openModel } from "../load.js";
 import { TOKENIZER_FILES } from "../prepare.js";
+import { type RemoteName, remoteName } from "../remote-name.js";
 import { makeFolder } from "./make-folder.js";
-import { remoteName } from "./model-source.js";
 import { openRemote } from "./open-remote.js";
 import { refuseFullDisk } from "./output.js";
 import { outputError } from "./output-error.js";
-import type { RemoteModel, RemoteName } from "./remote-model.js";
+import type { RemoteModel } from "./remote-model.js";
 
 export interface PullOptions {
   /** A branch, tag or commit of a hub's checkpoint. */

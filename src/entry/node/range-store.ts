@@ -1,20 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { RemoteFile } from "../../weights/remote-source.js";
+import { RangeFolder } from "../range-folder.js";
+import { contentOf, type Known, parseRecord, recordText, type WeightStore } from "../weight-store.js";
+import { isFileSystemError } from "./output-error.js";
 import { publish } from "./publish.js";
-import { RangeFolder } from "./range-folder.js";
-
-/** What was found out about a file of a remote directory. */
-export type Known = Pick<RemoteFile, "size" | "etag" | "sha256" | "commit">;
-
-/** What tells one content of a file from another; undefined where nothing does. */
-export function contentOf({ sha256, etag }: Known): string | undefined {
-  return sha256 ?? etag;
-}
-
-/** Longer than any record of ours, however long its path. */
-const MAX_RECORD = 64 * 2 ** 10;
+import { rangeFiles } from "./range-files.js";
 
 /**
  * The part of the store on disk that belongs to one remote directory: a hub's repository, or a URL. Of each path it has a record (size and ETag, by revision),
@@ -24,7 +15,7 @@ const MAX_RECORD = 64 * 2 ** 10;
  *       files/<digest of revision and path>.json
  *       <digest of path, ETag and size>/<first>-<length>-<digest of the bytes>
  */
-export class RangeStore {
+export class RangeStore implements WeightStore {
   readonly path: string;
   readonly #folders = new Map<string, Promise<RangeFolder>>();
 
@@ -40,28 +31,25 @@ export class RangeStore {
     const content = contentOf(file);
     if (content === undefined) return undefined;
     const folder = join(this.path, digest(path, content, `${file.size}`));
-    const opening = this.#folders.get(folder) ?? RangeFolder.open(folder);
+    const opening = this.#folders.get(folder) ?? RangeFolder.open(rangeFiles(folder));
     this.#folders.set(folder, opening);
     return opening;
   }
 
   /** What was found out earlier; undefined when nothing was, or the record is damaged. */
   async known(revision: string, path: string): Promise<Known | undefined> {
-    try {
-      const record = JSON.parse(await readFile(this.#record(revision, path), "utf8"));
-      const { size, etag, sha256, commit } = record;
-      const texts = [etag, sha256, commit].every((text) => text === undefined || typeof text === "string");
-      if (record.path !== path || !Number.isSafeInteger(size) || size < 0 || !texts) return undefined;
-      return record;
-    } catch {
-      return undefined;
-    }
+    const text = await readFile(this.#record(revision, path), "utf8").catch(() => "");
+    return parseRecord(path, text);
   }
 
   /** Records what was found out. @throws whatever the file system says. */
-  async remember(revision: string, path: string, { size, etag, sha256, commit }: Known): Promise<void> {
-    const text = JSON.stringify({ path, size, etag, sha256, commit });
-    if (text.length <= MAX_RECORD) await publish(this.#record(revision, path), text);
+  async remember(revision: string, path: string, file: Known): Promise<void> {
+    const text = recordText(path, file);
+    if (text !== undefined) await publish(this.#record(revision, path), text);
+  }
+
+  isRefusal(error: unknown): boolean {
+    return isFileSystemError(error);
   }
 
   #record(revision: string, path: string): string {

@@ -1,10 +1,6 @@
-import type { HubId } from "../../weights/hub-id.js";
 import type { ModelSource } from "../host.js";
 import type { ProgressEvent } from "../options.js";
-import type { Span } from "./range-folder.js";
-
-/** Where a model lies that is not on this machine. */
-export type RemoteName = { readonly url: string } | { readonly hub: HubId };
+import type { Span } from "../range-folder.js";
 
 export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;

@@ -1,10 +1,11 @@
 import { httpSource } from "../../weights/http-source.js";
 import { allocate } from "../../weights/view.js";
-import { type HubSettings, userAgent } from "./hub-settings.js";
-import type { Span } from "./range-folder.js";
+import type { Span } from "../range-folder.js";
+import { StoredSource } from "../stored-source.js";
+import { placeOf } from "../weight-store.js";
+import { type HubSettings, OFFLINE_STEP, userAgent } from "./hub-settings.js";
 import { RangeStore } from "./range-store.js";
 import type { FetchOptions, RemoteModel, RemoteOptions } from "./remote-model.js";
-import { StoredSource } from "./stored-source.js";
 import { unwritableCache } from "./unwritable.js";
 
 /** A file is fetched in pieces of this size. */
@@ -29,6 +30,7 @@ export class UrlSource implements RemoteModel {
       label: this.label,
       remote: offline ? undefined : remote,
       store,
+      missing: OFFLINE_STEP,
       onUnwritable: unwritableCache(store.path, this.notes, options),
       onFetched: (_, bytes) => {
         this.#fetched += bytes;
@@ -79,11 +81,4 @@ export class UrlSource implements RemoteModel {
   }
 
   async close(): Promise<void> {}
-}
-
-/** A signature in a URL is another one every time, and a password is not written anywhere. */
-function placeOf(url: string): string {
-  const plain = new URL(url);
-  plain.username = plain.password = plain.search = plain.hash = "";
-  return plain.href.replace(/\/*$/, "/");
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { fetchBlob, type ReadBlob } from "#dist/entry/node/blob.js";
-import type { Known } from "#dist/entry/node/range-store.js";
+import type { Known } from "#dist/entry/weight-store.js";
 import { refused } from "../../../support/refusal.js";
 import { inScratch } from "../../../support/scratch.js";
 import { rejection, until } from "../../../support/waiting.js";

@@ -1,12 +1,21 @@
-import { createHash } from "node:crypto";
-import { open, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { publish, sweepCache } from "./publish.js";
-
 /** Bytes [begin, end) of a file. */
 export interface Span {
   readonly begin: number;
   readonly end: number;
+}
+
+/** The files of one folder, on whatever a host keeps files. Others may write, read and remove them at the same time. */
+export interface RangeFiles {
+  /** Names of files that are there, complete or not; none where the folder is not there, or cannot be listed. */
+  list(): Promise<readonly string[]>;
+  /** Fills `target` from `offset` of a file that must be `size` bytes long; false when it is not, or cannot be read. */
+  read(name: string, size: number, offset: number, target: Uint8Array): Promise<boolean>;
+  /** Writes a file, and the folder; what is there under the name is replaced. @throws whatever the storage says. */
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file, if it can. */
+  remove(name: string): Promise<void>;
+  /** SHA-256 in hexadecimal. */
+  sha256(bytes: Uint8Array): string | Promise<string>;
 }
 
 /** A span in a file of its own. */
@@ -23,28 +32,26 @@ const MAX_SPAN = 8 * 2 ** 20;
 
 /**
  * Ranges of one file that were fetched, each in a file that is named by its place, its length and the SHA-256 of its bytes. A file that does not hold what its
- * name says is deleted when it is met. Several processes may read and write one folder: names are given to complete files alone.
+ * name says is deleted when it is met, so a file that is incomplete under its name is as good as none, and several may read and write one folder.
  */
 export class RangeFolder {
-  readonly path: string;
+  readonly #files: RangeFiles;
   /** Of two spans neither holds the other, so that both ends ascend. */
   readonly #kept: Kept[] = [];
   /** Files that are being written, by name: two reads of the same bytes write them once. */
   readonly #writing = new Map<string, Promise<void>>();
 
-  private constructor(path: string) {
-    this.path = path;
+  private constructor(files: RangeFiles) {
+    this.#files = files;
   }
 
-  /** The ranges that are in a folder; none when it is not there, or cannot be listed. */
-  static async open(path: string): Promise<RangeFolder> {
-    const folder = new RangeFolder(path);
-    const names = await readdir(path).catch(() => []);
-    for (const name of names) {
+  /** The ranges that are in a folder. */
+  static async open(files: RangeFiles): Promise<RangeFolder> {
+    const folder = new RangeFolder(files);
+    for (const name of await files.list()) {
       const [, begin, length] = NAME.exec(name) ?? [];
       if (begin !== undefined) folder.#insert(Number(begin), Number(length), name, false);
     }
-    if (names.some((name) => name.startsWith("."))) await sweepCache(path);
     return folder;
   }
 
@@ -77,12 +84,12 @@ export class RangeFolder {
     return filled;
   }
 
-  /** Keeps the bytes from `begin` on. @throws whatever the file system says. */
+  /** Keeps the bytes from `begin` on. @throws whatever the storage says. */
   async write(begin: number, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += MAX_SPAN) {
       const piece = bytes.subarray(at, at + MAX_SPAN);
-      const name = `${begin + at}-${piece.length}-${sha256(piece)}`;
-      const writing = this.#writing.get(name) ?? publish(join(this.path, name), piece);
+      const name = `${begin + at}-${piece.length}-${await this.#files.sha256(piece)}`;
+      const writing = this.#writing.get(name) ?? this.#files.write(name, piece);
       this.#writing.set(name, writing);
       try {
         await writing;
@@ -97,9 +104,8 @@ export class RangeFolder {
     const length = kept.end - kept.begin;
     const whole = kept.sound || target.length === length ? target : new Uint8Array(length);
     const start = whole === target ? from : 0;
-    const read = await readFully(join(this.path, kept.name), start, whole, length);
-    if (!read) return false;
-    kept.sound ||= sha256(whole) === NAME.exec(kept.name)?.[3];
+    if (!(await this.#files.read(kept.name, length, start, whole))) return false;
+    kept.sound ||= (await this.#files.sha256(whole)) === NAME.exec(kept.name)?.[3];
     if (whole !== target) target.set(whole.subarray(from, from + target.length));
     return kept.sound;
   }
@@ -107,7 +113,7 @@ export class RangeFolder {
   async #drop(kept: Kept): Promise<void> {
     const at = this.#kept.indexOf(kept);
     if (at >= 0) this.#kept.splice(at, 1);
-    await rm(join(this.path, kept.name), { force: true }).catch(() => {});
+    await this.#files.remove(kept.name);
   }
 
   #insert(begin: number, length: number, name: string, sound: boolean): void {
@@ -141,23 +147,4 @@ export class RangeFolder {
     }
     return low;
   }
-}
-
-/** Fills `target` from `offset` of a file that must be `size` bytes long; false when it is not, or cannot be read. */
-async function readFully(path: string, offset: number, target: Uint8Array, size: number): Promise<boolean> {
-  const file = await open(path).catch(() => undefined);
-  if (!file) return false;
-  try {
-    if ((await file.stat()).size !== size) return false;
-    const { bytesRead } = await file.read(target, 0, target.length, offset);
-    return bytesRead === target.length;
-  } catch {
-    return false;
-  } finally {
-    await file.close();
-  }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

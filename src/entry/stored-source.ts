@@ -1,21 +1,23 @@
-import { JanusError, quote } from "../../errors.js";
-import type { RemoteSource } from "../../weights/remote-source.js";
-import { readInto, type WeightSource } from "../../weights/source.js";
-import { allocate } from "../../weights/view.js";
-import { SharedWork } from "../shared-work.js";
-import { digestOf } from "./content-digest.js";
-import { isFileSystemError } from "./output-error.js";
+import { JanusError, quote } from "../errors.js";
+import type { RemoteSource } from "../weights/remote-source.js";
+import { readInto, type WeightSource } from "../weights/source.js";
+import { allocate } from "../weights/view.js";
 import type { Span } from "./range-folder.js";
-import { contentOf, type Known, type RangeStore } from "./range-store.js";
+import { SharedWork } from "./shared-work.js";
+import { contentOf, digestOf, type Known, type WeightStore } from "./weight-store.js";
 
 export interface StoredOptions {
   /** What the source is called in messages. */
   readonly label: string;
   /** Nothing is asked of it while the store has the answer. Absent: the store is all there is. */
   readonly remote: RemoteSource | undefined;
-  readonly store: RangeStore;
-  /** A commit: what was found out of it, with a digest, holds for ever. Otherwise every file is asked for again, and what was kept of another content is not used. */
+  readonly store: WeightStore;
+  /** What to do when the store is all there is, and lacks something. */
+  readonly missing: string;
+  /** A commit: what was found out of it holds for ever. Otherwise every file is asked for again, and what was kept of another content is not used. */
   readonly commit?: string | undefined;
+  /** Which of a commit's records hold: by default those with a digest. What is named otherwise may be an answer that the server has mended since. */
+  readonly holds?: ((file: Known) => boolean) | undefined;
   /** Told once when the store cannot be written to; from then on nothing is kept. What it throws ends the read. */
   readonly onUnwritable: (error: unknown) => void;
   /** Bytes that came from the remote source. */
@@ -28,7 +30,7 @@ export interface ReadOptions {
   readonly keep?: boolean;
 }
 
-/** A remote directory whose bytes are fetched once: what is read is kept in a store on disk, and read from there. */
+/** A remote directory whose bytes are fetched once: what is read is kept in a store, and read from there. */
 export class StoredSource implements WeightSource {
   readonly label: string;
   readonly #options: StoredOptions;
@@ -95,11 +97,10 @@ export class StoredSource implements WeightSource {
   }
 
   async #describe(path: string, signal: AbortSignal): Promise<Known | undefined> {
-    const { remote, store, commit } = this.#options;
+    const { remote, store, commit, holds = (file) => digestOf(file) !== undefined } = this.#options;
     if (commit !== undefined || !remote) {
       const known = await store.known(commit ?? "", path);
-      // What is not named by its digest may be an answer that the server has mended since.
-      if (!remote || (known && digestOf(known))) return known;
+      if (!remote || (known && holds(known))) return known;
     }
     return this.#ask(remote, path, signal);
   }
@@ -113,11 +114,11 @@ export class StoredSource implements WeightSource {
   }
 
   async #fetch(path: string, file: Known, begin: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const { remote, store } = this.#options;
+    const { remote, store, missing } = this.#options;
     if (!remote)
       throw new JanusError(
         "E_IO",
-        `reading ${quote(path)} of ${quote(this.label, 200)}: ${target.length} bytes at ${begin} are not in ${quote(store.path, 200)}, and no server is asked; unset HF_HUB_OFFLINE, or fetch them with janus pull`,
+        `reading ${quote(path)} of ${quote(this.label, 200)}: ${target.length} bytes at ${begin} are not in ${quote(store.path, 200)}, and no server is asked; ${missing}`,
         { origin: "model" },
       );
     if (!this.#confirmed.has(path)) await this.#confirm(remote, path, file, signal);
@@ -142,7 +143,7 @@ export class StoredSource implements WeightSource {
     try {
       await write();
     } catch (error) {
-      if (!isFileSystemError(error)) throw error;
+      if (!this.#options.store.isRefusal(error)) throw error;
       this.#writable = false;
       this.#options.onUnwritable(error);
     }

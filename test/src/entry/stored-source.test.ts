@@ -2,15 +2,16 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { OFFLINE_STEP } from "#dist/entry/node/hub-settings.js";
 import { RangeStore } from "#dist/entry/node/range-store.js";
-import { StoredSource } from "#dist/entry/node/stored-source.js";
+import { StoredSource } from "#dist/entry/stored-source.js";
 import { httpSource } from "#dist/weights/http-source.js";
-import { HubServer } from "../../../support/hub-server.js";
-import { refused } from "../../../support/refusal.js";
-import { inScratch } from "../../../support/scratch.js";
-import { rejection } from "../../../support/waiting.js";
+import { HubServer } from "../../support/hub-server.js";
+import { refused } from "../../support/refusal.js";
+import { inScratch } from "../../support/scratch.js";
+import { rejection } from "../../support/waiting.js";
 
-const test = suite("entry/node/stored-source");
+const test = suite("entry/stored-source");
 
 const CONTENT = Uint8Array.from({ length: 50_000 }, (_, i) => (i * 31 + (i >> 8)) % 256);
 const PATH = "model.safetensors";
@@ -29,7 +30,11 @@ function open(server: HubServer, root: string, options: { commit?: string; offli
   const store = new RangeStore(root, server.plain(REPO));
   const refusals: unknown[] = [];
   const onUnwritable = (error: unknown): number => refusals.push(error);
-  return { source: new StoredSource({ label: "stored", remote, store, commit, onUnwritable }), store, refusals };
+  return {
+    source: new StoredSource({ label: "stored", remote, store, commit, onUnwritable, missing: OFFLINE_STEP }),
+    store,
+    refusals,
+  };
 }
 
 /** A server whose one file may be exchanged. */
