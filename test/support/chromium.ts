@@ -1,0 +1,72 @@
+/** The system's Chromium, as playwright-core drives it, and the little of that which the tests use: it is no dependency, so neither are its types. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { ROOT } from "./paths.js";
+import { inScratch } from "./scratch.js";
+
+const PACKAGES = `${ROOT}test/browser`;
+const CHROMIUM = process.env["JANUS_CHROMIUM"] ?? "/usr/bin/chromium";
+/** Only loopback is spoken to. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export interface Page {
+  goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
+  /** Calls a function that is sent as text: it sees nothing but its argument. */
+  evaluate<Value, Argument>(work: (argument: Argument) => Value | Promise<Value>, argument: Argument): Promise<Value>;
+  on(event: "pageerror", listener: (error: Error) => void): void;
+  close(): Promise<void>;
+}
+
+export interface Route {
+  fulfill(answer: { readonly body: string; readonly headers: Readonly<Record<string, string>> }): Promise<void>;
+}
+
+export interface BrowserContext {
+  newPage(): Promise<Page>;
+  newCDPSession(page: Page): Promise<{ send(method: string, params?: object): Promise<unknown> }>;
+  route(url: string | RegExp, answer: (route: Route) => Promise<void>): Promise<void>;
+  setOffline(offline: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Playwright {
+  readonly chromium: {
+    launchPersistentContext(folder: string, options: object): Promise<BrowserContext>;
+  };
+}
+
+/** Whether there is a Chromium and what drives it; if not, says what the suite is missing, which the runner reports. */
+export function chromiumInstalled(): boolean {
+  const driver = existsSync(`${PACKAGES}/node_modules/playwright-core/package.json`);
+  const installed = driver && existsSync(CHROMIUM);
+  if (!driver) console.log("SKIPPED: npm ci --prefix test/browser --ignore-scripts was not run");
+  else if (!installed)
+    console.log(`SKIPPED: there is no ${CHROMIUM}; install Debian's chromium, or name one in JANUS_CHROMIUM`);
+  return installed;
+}
+
+/** Runs `work` with a browser that has a new profile, which is removed afterwards. */
+export function withChromium<T>(
+  work: (context: BrowserContext) => Promise<T>,
+  flags: readonly string[] = [],
+): Promise<T> {
+  const { chromium }: Playwright = createRequire(`${PACKAGES}/package.json`)("playwright-core");
+  return inScratch(async (profile) => {
+    const options = { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] };
+    const context = await chromium.launchPersistentContext(profile, options);
+    try {
+      return await work(context);
+    } finally {
+      await context.close();
+    }
+  });
+}
