@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { Worker } from "node:worker_threads";
 import type { Host } from "../host.js";
+import type { MessageWorker } from "../message-worker.js";
 import { availableThreads } from "./available-threads.js";
 import type { Decoder } from "./decoder.js";
 import { flagsInForce, offeredFlags } from "./engine-flags.js";
@@ -18,7 +18,7 @@ export function nodeHost(): Host {
     decoder ??= import("./decoder.js").then(({ createDecoder }) => createDecoder());
     return (await decoder).decode(bytes, label, signal);
   };
-  let spareThread: Worker | undefined;
+  let spareThread: MessageWorker | undefined;
   return {
     engine: `node ${process.versions.node} (V8 ${process.versions.v8})`,
     engineFlags: flagsInForce,
