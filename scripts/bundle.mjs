@@ -1,5 +1,6 @@
 // Puts what a process or a worker needs to start into one file each, in place of the entry that tsc has written: Node takes about half a
-// millisecond for every module, and the library has 76. Packages stay imports, with their own files and licences.
+// millisecond for every module, and the library has 76. Packages stay imports, with their own files and licences; but for browsers, which find no package by its name.
+import { writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -47,3 +48,24 @@ function bundle(names, plugins) {
 await bundle(["index"], [apart]);
 // Workers are threads of their own, and nothing else is loaded there.
 await bundle(["compute-worker", "tokenizer-worker"], []);
+
+// A page loads the entry and what it shares with its workers; a worker its program and the same shared file. What a service worker does in its own thread is in neither twice.
+const BROWSER = "dist/entry/browser";
+await build({
+  absWorkingDir: ROOT,
+  entryPoints: { index: "src/entry/browser/all.ts", worker: "src/entry/browser/worker.ts" },
+  outdir: BROWSER,
+  bundle: true,
+  splitting: true,
+  chunkNames: "shared",
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  minify: true,
+  sourcemap: true,
+  logLevel: "warning",
+});
+await writeFile(
+  resolve(ROOT, BROWSER, "transformers.js"),
+  'export { PrepareInputsEmbedsSession } from "./index.js";\n',
+);

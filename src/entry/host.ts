@@ -30,8 +30,8 @@ export interface ModelSource extends WeightSource {
 export type ModelInput = string | URL | Blobs | FileBytes | WeightSource;
 
 /**
- * A picture: a path, a URL (`file:` or `data:`), the bytes of a JPEG, PNG or WebP (as they are, or in a Blob), or its 8-bit RGB or RGBA
- * pixels.
+ * A picture: a path, a URL (`file:` or `data:`; in a browser what can be fetched), the bytes of a JPEG, PNG or WebP (as they are, or in a Blob), or its 8-bit RGB or
+ * RGBA pixels.
  */
 export type ImageInput = string | URL | Blob | ArrayBufferLike | ArrayBufferView | PixelArray;
 
@@ -51,6 +51,8 @@ export interface Host {
   offeredFlags(): readonly EngineFlag[];
   /** What `threads: "auto"` becomes. */
   availableThreads(): number;
+  /** Why there can be one thread alone, in words; absent where there can be several. */
+  readonly oneThread?: string | undefined;
   /** The bytes of a variant's binary. */
   binary(variant: Variant): Promise<Uint8Array<ArrayBuffer>>;
   startWorker(): WorkerHandle;

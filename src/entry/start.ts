@@ -1,3 +1,4 @@
+import { JanusError } from "../errors.js";
 import { imageFlop } from "../model/work.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
@@ -54,8 +55,9 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
   checkLoadOptions(options);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const source = await host.openModel(model, signal, onProgress);
   const asked = options.threads ?? "auto";
+  checkThreads(host, asked);
+  const source = await host.openModel(model, signal, onProgress);
   const granted = asked === "auto" ? host.availableThreads() : asked;
   // Workers take longest to start, and need nothing for it: the files are read meanwhile.
   const workers = Array.from({ length: asked === "auto" ? 1 : asked }, () => host.startWorker());
@@ -103,7 +105,14 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
       weightBytes: plan.weightBytes,
       // Looked up: what a server or a cache refuses may be met at the first prompt.
       get notes() {
-        return [...chosen.notes, ...flagNotes, ...tileNotes, ...config.warnings, ...(source.notes ?? [])];
+        return [
+          ...hostNotes(host),
+          ...chosen.notes,
+          ...flagNotes,
+          ...tileNotes,
+          ...config.warnings,
+          ...(source.notes ?? []),
+        ];
       },
     };
     onProgress?.({ status: "ready" });
@@ -120,6 +129,20 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     signal?.throwIfAborted();
     throw error;
   }
+}
+
+/** Threads that were asked for are never fewer without a word, and a request is no wish: E_UNSUPPORTED. */
+function checkThreads({ oneThread }: Host, asked: "auto" | number): void {
+  if (oneThread === undefined || asked === "auto" || asked === 1) return;
+  throw new JanusError(
+    "E_UNSUPPORTED",
+    `loading: threads must be 1 or auto here, got ${asked}: ${oneThread}; leave it out`,
+    { origin: "usage" },
+  );
+}
+
+function hostNotes({ oneThread }: Host): readonly string[] {
+  return oneThread === undefined ? [] : [`1 thread: ${oneThread}`];
 }
 
 /** Bytes that loading reads: every tensor in use but the token table. */

@@ -20,6 +20,9 @@ export interface PixelArray {
  */
 export const PIXELS_MAX = 2 ** 26;
 
+/** The largest encoded picture; a 20-megapixel PNG is about 40 MB. */
+export const PICTURE_BYTES_MAX = 64 * 2 ** 20;
+
 /** The longest side taken: libpng's own limit. The resampling table of such a side, to 384, is 16 MB. */
 export const SIDE_MAX = 1_000_000;
 

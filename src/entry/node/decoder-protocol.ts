@@ -27,8 +27,7 @@ export interface Frame {
 /** The child's descriptor for replies: not stdout, which native libraries print to. */
 export const REPLY_DESCRIPTOR = 3;
 
-/** The largest encoded picture; a 20-megapixel PNG is about 40 MB. */
-export const PICTURE_BYTES_MAX = 64 * 2 ** 20;
+export { PICTURE_BYTES_MAX } from "../../image/pixels.js";
 
 /** libvips gives up a picture after so long; the slowest valid one of PIXELS_MAX takes a few seconds. */
 export const DECODE_SECONDS = 30;
