@@ -53,8 +53,9 @@ async function fastest(host: Host, asked: "auto" | VariantFamily, threads: numbe
   }
 }
 
-/** The binary and a custom section without content: another binary that means the same. */
-function withEmptySection(binary: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/** The binary and a custom section without content: another binary that means the same. A module stays: nothing is compiled of it. */
+function withEmptySection(binary: Uint8Array<ArrayBuffer> | WebAssembly.Module): typeof binary {
+  if (binary instanceof WebAssembly.Module) return binary;
   const section = [0, 2, 1, 0x2d]; // id, size, length of the name, "-"
   const bytes = new Uint8Array(binary.length + section.length);
   bytes.set(binary);

@@ -41,6 +41,8 @@ export interface EngineOptions {
   /** The register tiles that every worker uses, until `timeTiles` finds faster ones. */
   readonly tiles: Tiles;
   readonly startWorker: () => WorkerHandle;
+  /** Whether the worker (there is one then) runs in the caller's own thread. */
+  readonly inProcess?: boolean | undefined;
 }
 
 /** Batches on their way to the workers, which are to be read and filled in order. */
@@ -65,6 +67,7 @@ export class Engine {
   /** Resolves when every worker has built its context. */
   readonly #pool: Promise<Pool>;
   readonly #plan: PicturePlan;
+  readonly #inProcess: boolean;
   #memory: WebAssembly.Memory | undefined;
   #tiles: Tiles;
   /** Where batches are read to when memory is not shared: kept from one `pack` to the next. */
@@ -75,6 +78,7 @@ export class Engine {
     this.threads = options.threads;
     this.#pool = pool;
     this.#plan = options.plan;
+    this.#inProcess = options.inProcess ?? false;
     this.#memory = memory;
     this.#tiles = options.tiles;
     pool.catch(() => undefined); // What is asked first rejects with it.
@@ -124,7 +128,7 @@ export class Engine {
     if (memory) ensureMemory(memory, staging.end);
     const slices: number[] = [];
     for (const piece of pieces) slices[piece.batch] = (slices[piece.batch] ?? 0) + sliceCount(piece);
-    return typeof SharedArrayBuffer === "undefined"
+    return this.#inProcess || typeof SharedArrayBuffer === "undefined"
       ? this.#packApart(pieces, slices, staging, roomBytes, signal)
       : this.#packFlowing(pieces, slices, staging, roomBytes, memory, signal);
   }
@@ -163,7 +167,7 @@ export class Engine {
     };
   }
 
-  /** Without shared memory: a program for every batch, which goes to the only worker. */
+  /** Without shared memory, or in one thread: a program for every batch, which goes to the only worker. */
   #packApart(
     pieces: readonly StagedPiece[],
     slices: readonly number[],

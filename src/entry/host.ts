@@ -53,8 +53,10 @@ export interface Host {
   availableThreads(): number;
   /** Why there can be one thread alone, in words; absent where there can be several. */
   readonly oneThread?: string | undefined;
-  /** The bytes of a variant's binary. */
-  binary(variant: Variant): Promise<Uint8Array<ArrayBuffer>>;
+  /** A variant's binary: its bytes, or its module where the host compiles ahead of time and nothing else may. */
+  binary(variant: Variant): Promise<Uint8Array<ArrayBuffer> | WebAssembly.Module>;
+  /** Whether workers run in the caller's own thread, where neither can wait for the other and there is but one. */
+  readonly inProcess?: boolean;
   startWorker(): WorkerHandle;
   /** `onProgress` hears of whole files that come from a server. */
   openModel(model: ModelInput, signal?: AbortSignal, onProgress?: (event: ProgressEvent) => void): Promise<ModelSource>;

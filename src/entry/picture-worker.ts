@@ -1,5 +1,6 @@
 import { planPictures } from "../image/plan.js";
 import type { JanusConfig } from "../model/config.js";
+import { moduleOf } from "../wasm/probe.js";
 import { Engine } from "./engine.js";
 import type { Host } from "./host.js";
 import { tilesOf } from "./variant.js";
@@ -12,7 +13,7 @@ export type PictureWorker = Pick<Engine, "square" | "dispose">;
  * pixels.
  */
 export async function startPictureWorker(host: Host, config: JanusConfig): Promise<PictureWorker> {
-  const module = await WebAssembly.compile(await host.binary("simd"));
+  const module = await moduleOf(await host.binary("simd"));
   const plan = planPictures(config.imageSize);
   const { startWorker } = host;
   return Engine.start({ module, threads: 1, config, plan, tiles: tilesOf("simd", "absent"), startWorker });

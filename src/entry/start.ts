@@ -55,7 +55,9 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
   checkLoadOptions(options);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
+  const { inProcess } = host;
   const asked = options.threads ?? "auto";
+  if (inProcess && asked !== "auto" && asked > 1) throw noThreads(host, asked);
   checkThreads(host, asked);
   const source = await host.openModel(model, signal, onProgress);
   const granted = asked === "auto" ? host.availableThreads() : asked;
@@ -81,7 +83,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const chosen = await chooseVariant(host, variant, threads);
     const { module, tiles } = chosen;
     const startWorker = (): WorkerHandle => workers.shift() ?? host.startWorker();
-    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker });
+    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker, inProcess });
     const dtype = keptDType(plan);
     const kinds = dtype === "int8" ? (["float", "int8"] as const) : (["float"] as const);
     const tileNotes = worthTiming ? await engine.timeTiles(kinds, signal) : [];
@@ -143,6 +145,14 @@ function checkThreads({ oneThread }: Host, asked: "auto" | number): void {
 
 function hostNotes({ oneThread }: Host): readonly string[] {
   return oneThread === undefined ? [] : [`1 thread: ${oneThread}`];
+}
+
+function noThreads({ engine }: Host, asked: number): JanusError {
+  return new JanusError(
+    "E_UNSUPPORTED",
+    `loading: threads must be 1 on ${engine}, which has none to start, got ${asked}; leave it out`,
+    { origin: "usage" },
+  );
 }
 
 /** Bytes that loading reads: every tensor in use but the token table. */

@@ -42,7 +42,7 @@ export async function probeVariant(name: Variant, binary: VariantBinary): Promis
   let module: WebAssembly.Module;
   let kernels: Kernels;
   try {
-    module = binary instanceof WebAssembly.Module ? binary : await WebAssembly.compile(binary);
+    module = await moduleOf(binary);
     kernels = instantiateKernels(module, memory);
   } catch (error) {
     return refused(`it does not start: ${reason(error)}`);
@@ -50,6 +50,11 @@ export async function probeVariant(name: Variant, binary: VariantBinary): Promis
   const fma = kernels.probeFma() === 1;
   const dot8 = DOT8[kernels.probeDot8()] ?? "inexact";
   return { name, ok: true, why: found(name, fma, dot8), fma, dot8, module };
+}
+
+/** Compiled, unless it is already. */
+export async function moduleOf(binary: VariantBinary): Promise<WebAssembly.Module> {
+  return binary instanceof WebAssembly.Module ? binary : WebAssembly.compile(binary);
 }
 
 /**
