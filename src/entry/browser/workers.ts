@@ -1,4 +1,5 @@
 import type { FromWorker, WorkerHandle } from "../../threads/protocol.js";
+import { startInProcessWorker } from "../in-process-worker.js";
 import type { MessageWorker } from "../message-worker.js";
 import type { Assets } from "./assets.js";
 import { ROLES, type Role } from "./roles.js";
@@ -61,6 +62,7 @@ function startInProcess(role: Role): MessageWorker {
 
 /** A compute worker. */
 export function startComputeWorker(assets: Assets): WorkerHandle {
+  if (!HAS_WORKERS) return startInProcessWorker();
   const worker = startWorker("compute", assets);
   return {
     post: (message, transfer) => worker.post(message, transfer),
