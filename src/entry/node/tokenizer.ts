@@ -26,10 +26,10 @@ export function bootThread(): MessageWorker {
     resourceLimits: limits,
   });
   worker.unref();
-  let over: { readonly error: unknown } | undefined;
+  let over = false;
   let onOver: ((error: unknown) => void) | undefined;
   const end = (error: unknown): void => {
-    over ??= { error };
+    over = true;
     onOver?.(error);
   };
   worker.on("error", end);
@@ -39,7 +39,7 @@ export function bootThread(): MessageWorker {
     onMessage: (listener) => worker.on("message", listener),
     onEnd(listener) {
       onOver = listener;
-      if (over) listener(over.error);
+      if (over) listener("it ended before it was asked anything");
     },
     async terminate() {
       await worker.terminate();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { deflateSync } from "node:zlib";
 import fc from "fast-check";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDecoder, type Decoder } from "#dist/entry/node/decoder.js";
@@ -120,7 +120,7 @@ for (const type of TYPES) {
 test("what sharp writes is as in Node: palettes, alpha, 16 bits, interlace", async ({ decoder }) => {
   const { data, info } = await sharp(golden("images/china-150x100.png")).raw().toBuffer({ resolveWithObject: true });
   const raw = { width: info.width, height: info.height, channels: info.channels };
-  const open = (): sharp.Sharp => sharp(data, { raw });
+  const open = (): Sharp => sharp(data, { raw });
   for (const progressive of [false, true]) {
     const made = {
       rgb: open(),
@@ -188,7 +188,7 @@ test("damage is E_IMAGE or a picture, and nothing else", async () => {
 /** The same chunks with checksums that hold: damage that only the content shows. */
 function withChecksums(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const buffer = Buffer.from(bytes);
-  const chunks = [buffer.subarray(0, 8)];
+  const chunks: Buffer[] = [buffer.subarray(0, 8)];
   for (let at = 8; at + 12 <= buffer.length; ) {
     const length = buffer.readUInt32BE(at);
     const end = Math.min(at + 8 + length, buffer.length);
