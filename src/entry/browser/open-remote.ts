@@ -34,9 +34,9 @@ const FIRST_FILE = "config.json";
  * @throws JanusError E_NETWORK for a server that does not answer and of which nothing was kept; E_USAGE for a URL that is none; the signal's reason.
  */
 export async function openRemote(name: RemoteName, options: RemoteOptions = {}): Promise<ModelSource> {
-  const { signal, http = {} } = options;
+  const { signal, endpoint = HUB, http = {} } = options;
   const notes: string[] = [];
-  const { base, label, revision } = directoryOf(name, options.endpoint ?? HUB);
+  const { base, label, revision } = directoryOf(name, endpoint);
   // Without a network nobody will answer at the third attempt; on this machine somebody may at the first.
   const connected = navigator.onLine !== false;
   const first = httpSource(base, connected ? http : { ...http, retries: 0 });
@@ -53,7 +53,6 @@ export async function openRemote(name: RemoteName, options: RemoteOptions = {}):
     return named(storedSource(`${label}, offline`, kept), notes);
   }
   const commit = commitOf(revision, file);
-  const { endpoint = HUB } = options;
   const pinned = "hub" in name && commit !== undefined ? resolveUrl(endpoint, { ...name.hub, revision: commit }) : base;
   const remote = connected && pinned === base ? first : httpSource(pinned, http);
   return named(store ? storedSource(label, { remote, store, notes, commit }) : remote, notes);
@@ -104,6 +103,8 @@ interface Kept {
 }
 
 function storedSource(label: string, { remote, store, notes, commit }: Kept): StoredSource {
+  // Several writes may be under way when the first of them fails.
+  let refused = false;
   return new StoredSource({
     label,
     remote,
@@ -112,10 +113,13 @@ function storedSource(label: string, { remote, store, notes, commit }: Kept): St
     // A page sees of a redirected file what its storage says, which names the content in its own way.
     holds: (file) => contentOf(file) !== undefined,
     missing: "load it again when its server can be reached",
-    onUnwritable: (error) =>
-      notes.push(
-        `nothing more can be kept in ${store.path} (${said(error)}): this load goes on without, and the next one fetches again`,
-      ),
+    onUnwritable: (error) => {
+      if (!refused)
+        notes.push(
+          `nothing more can be kept in ${store.path} (${said(error)}): this load goes on without, and the next one fetches again`,
+        );
+      refused = true;
+    },
   });
 }
 
