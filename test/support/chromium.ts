@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { ROOT } from "./paths.js";
-import { inScratch } from "./scratch.js";
 
 const PACKAGES = `${ROOT}test/browser`;
 const CHROMIUM = process.env["JANUS_CHROMIUM"] ?? "/usr/bin/chromium";
@@ -54,19 +53,22 @@ export function chromiumInstalled(): boolean {
   return installed;
 }
 
-/** Runs `work` with a browser that has a new profile, which is removed afterwards. */
-export function withChromium<T>(
+/** A browser with a new profile, which playwright removes when the context is closed. */
+export function startChromium(flags: readonly string[] = []): Promise<BrowserContext> {
+  const { chromium }: Playwright = createRequire(`${PACKAGES}/package.json`)("playwright-core");
+  const options = { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] };
+  return chromium.launchPersistentContext("", options);
+}
+
+/** Runs `work` with such a browser. */
+export async function withChromium<T>(
   work: (context: BrowserContext) => Promise<T>,
   flags: readonly string[] = [],
 ): Promise<T> {
-  const { chromium }: Playwright = createRequire(`${PACKAGES}/package.json`)("playwright-core");
-  return inScratch(async (profile) => {
-    const options = { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] };
-    const context = await chromium.launchPersistentContext(profile, options);
-    try {
-      return await work(context);
-    } finally {
-      await context.close();
-    }
-  });
+  const context = await startChromium(flags);
+  try {
+    return await work(context);
+  } finally {
+    await context.close();
+  }
 }

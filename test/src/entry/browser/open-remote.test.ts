@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import type { openRemote } from "#dist/entry/browser/open-remote.js";
 import type { clearStoredWeights, persistStorage, storageStatus } from "#dist/entry/browser/storage.js";
 import type { RemoteName } from "#dist/entry/remote-name.js";
-import { type BrowserContext, chromiumInstalled, type Page, withChromium } from "../../../support/chromium.js";
+import { type BrowserContext, chromiumInstalled, type Page, startChromium } from "../../../support/chromium.js";
 import { HubServer } from "../../../support/hub-server.js";
 import { ROOT } from "../../../support/paths.js";
 import { until } from "../../../support/waiting.js";
@@ -16,9 +16,12 @@ const test = suite("entry/browser/open-remote");
 const REPO = "owner/name";
 const PATH = "model.safetensors";
 const MB = 2 ** 20;
-const CONTENT = Uint8Array.from({ length: 3 * MB }, (_, i) => (i * 31 + (i >> 8) + (i >> 16)) % 256);
+const CONTENT = Uint8Array.from({ length: 2 * MB }, (_, i) => (i * 31 + (i >> 8) + (i >> 16)) % 256);
 const OTHER = CONTENT.map((byte) => byte ^ 255);
 const PIECE = 256 * 1024;
+/** A host whose pages are in no secure context, as all that comes by http: from elsewhere. */
+const INSECURE = "insecure.test";
+const FLAGS = [`--host-resolver-rules=MAP ${INSECURE} 127.0.0.1`, "--disable-features=LocalNetworkAccessChecks"];
 
 interface Weights {
   readonly openRemote: typeof openRemote;
@@ -70,59 +73,69 @@ async function reading({ name, begin = 0, end, piece = 256 * 1024, store, endpoi
 
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
+/** What a server was asked since the last time: of weights bytes and requests, and of all files the methods. */
+interface Sent {
+  readonly bytes: number;
+  readonly requests: number;
+  readonly methods: readonly string[];
+}
+
 interface Site {
   readonly server: HubServer;
   readonly files: Record<string, Uint8Array | string>;
   readonly repo: { commit: string };
-  readonly context: BrowserContext;
   readonly name: RemoteName;
-  /** A page of the server's own origin. */
+  /** A new tab on the server's own origin. */
   page(): Promise<Page>;
-  /** One visit of a page of its own. */
+  /** What one tab reads; all of the weights unless asked otherwise. */
   visit(reading?: Partial<Reading>): Promise<Visit>;
-  /** Bytes of weights that were sent, and requests for them, since the last time. */
-  weightsSent(): { readonly bytes: number; readonly requests: number };
+  sentSince(): Sent;
 }
 
+/** One browser for all tests: each has a server of its own, and so an origin. */
+let context: BrowserContext;
 let bundle: string;
 
-function onSite(work: (site: Site) => Promise<void>, flags: readonly string[] = [], host?: string): Promise<void> {
+async function onSite(work: (site: Site) => Promise<void>, host = "127.0.0.1"): Promise<void> {
   const files: Site["files"] = { "config.json": '{"model_type":"multi_modality"}', [PATH]: CONTENT };
   const repo = { files, commit: "1".repeat(40), lfs: () => false };
-  return HubServer.with({ [REPO]: repo }, (server) =>
-    withChromium(async (context) => {
-      const origin = host === undefined ? server.url : server.url.replace("127.0.0.1", host);
-      const headers = {
-        "content-type": "text/html",
-        "cross-origin-opener-policy": "same-origin",
-        "cross-origin-embedder-policy": "require-corp",
-      };
-      const body = `<!doctype html><title>weights</title><script>${bundle}</script>`;
-      await context.route(`${origin}/page`, (route) => route.fulfill({ body, headers }));
-      const errors: Error[] = [];
-      const page = async (): Promise<Page> => {
-        const page = await context.newPage();
-        page.on("pageerror", (error) => errors.push(error));
-        await page.goto(`${origin}/page`);
-        return page;
-      };
-      const name = { url: `${origin}/plain/${REPO}/` };
-      const visit = async (asked: Partial<Reading> = {}): Promise<Visit> => {
-        const visiting = await page();
-        const visit = await visiting.evaluate(reading, { name, end: CONTENT.length, piece: PIECE, ...asked });
-        await visiting.close();
-        return visit;
-      };
-      let seen = 0;
-      const weightsSent = (): { bytes: number; requests: number } => {
-        const asked = server.requests.slice(seen).filter(({ path }) => path.endsWith(PATH));
-        seen = server.requests.length;
-        return { bytes: asked.reduce((sum, { sent }) => sum + sent, 0), requests: asked.length };
-      };
-      await work({ server, files, repo, context, name, page, visit, weightsSent });
-      assert.equal(errors, [], "no error and no rejection that nobody handles");
-    }, flags),
-  );
+  await HubServer.with({ [REPO]: repo }, async (server) => {
+    const origin = server.url.replace("127.0.0.1", host);
+    const headers = {
+      "content-type": "text/html",
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
+    };
+    const body = `<!doctype html><title>weights</title><script>${bundle}</script>`;
+    await context.route(`${origin}/page`, (route) => route.fulfill({ body, headers }));
+    const errors: Error[] = [];
+    const opened: Page[] = [];
+    const page = async (): Promise<Page> => {
+      const page = await context.newPage();
+      opened.push(page);
+      page.on("pageerror", (error) => errors.push(error));
+      await page.goto(`${origin}/page`);
+      return page;
+    };
+    const name = { url: `${origin}/plain/${REPO}/` };
+    const visit = async (asked: Partial<Reading> = {}): Promise<Visit> =>
+      (await page()).evaluate(reading, { name, end: CONTENT.length, piece: PIECE, ...asked });
+    let seen = 0;
+    const sentSince = (): Sent => {
+      const asked = server.requests.slice(seen);
+      seen = server.requests.length;
+      const weights = asked.filter(({ path }) => path.endsWith(PATH));
+      const methods = [...new Set(asked.map(({ method }) => method))].sort();
+      return { bytes: weights.reduce((sum, { sent }) => sum + sent, 0), requests: weights.length, methods };
+    };
+    try {
+      await work({ server, files, repo, name, page, visit, sentSince });
+    } finally {
+      await context.setOffline(false);
+      for (const one of opened) await one.close();
+    }
+    assert.equal(errors, [], "no error and no rejection that nobody handles");
+  });
 }
 
 /** Runs in the page: every file below the store's folder, as path and size; `change` may alter the bytes of those whose name matches. */
@@ -163,88 +176,93 @@ if (chromiumInstalled()) {
       write: false,
     });
     bundle = outputFiles[0]!.text;
+    context = await startChromium(FLAGS);
   });
 
+  test.after(() => context.close());
+
   test("a second visit to a URL fetches no byte of weights: their ETag is asked for, and that is all", () =>
-    onSite(async ({ server, visit, weightsSent }) => {
+    onSite(async ({ visit, sentSince }) => {
       const first = await visit();
       assert.is(first.sha256, digestOf(CONTENT));
       assert.equal(first.notes, []);
-      assert.is(weightsSent().bytes, CONTENT.length);
-      server.requests.length = 0;
+      assert.is(sentSince().bytes, CONTENT.length);
       const second = await visit();
       assert.is(second.sha256, digestOf(CONTENT));
       assert.equal(second.notes, []);
-      assert.equal([...new Set(server.requests.map(({ method }) => method))], ["HEAD"]);
-      // Other reads than before: what is kept is found, and only the rest fetched.
-      await visit({ begin: 1000, end: 2_000_000, piece: 300_001 });
-      assert.equal(weightsSent(), { bytes: 0, requests: 2 });
+      assert.equal(sentSince(), { bytes: 0, requests: 1, methods: ["HEAD"] });
+      // Other reads than before, across those that were kept.
+      const third = await visit({ begin: 1000, end: 1_500_000, piece: 300_001 });
+      assert.is(third.sha256, digestOf(CONTENT.subarray(1000, 1_500_000)));
+      assert.equal(sentSince(), { bytes: 0, requests: 1, methods: ["HEAD"] });
     }));
 
   test("without a store everything is fetched, and nothing kept", () =>
-    onSite(async ({ page, visit, weightsSent }) => {
+    onSite(async ({ page, visit, sentSince }) => {
       for (let turn = 0; turn < 2; turn++) {
         assert.is((await visit({ store: false })).sha256, digestOf(CONTENT));
-        assert.is(weightsSent().bytes, CONTENT.length);
+        assert.is(sentSince().bytes, CONTENT.length);
       }
       assert.equal(await (await page()).evaluate(storedFiles, { match: "" }), []);
     }));
 
   test("of a hub's commit nothing is asked of the weights on a second visit, nor when the revision moves on without changing them", () =>
-    onSite(async ({ server, repo, files, visit, weightsSent }) => {
+    onSite(async ({ server, repo, files, visit, sentSince }) => {
       const name = { hub: { repo: REPO, revision: "main" } };
       const hub = { name, endpoint: server.url };
       assert.equal(await visit(hub).then(({ sha256, notes }) => [sha256, notes]), [digestOf(CONTENT), []]);
-      assert.is(weightsSent().bytes, CONTENT.length);
+      assert.is(sentSince().bytes, CONTENT.length);
       assert.is((await visit(hub)).sha256, digestOf(CONTENT));
-      assert.equal(weightsSent(), { bytes: 0, requests: 0 });
+      assert.equal(sentSince(), { bytes: 0, requests: 0, methods: ["HEAD"] });
       repo.commit = "2".repeat(40);
       files["config.json"] = '{"model_type":"multi_modality","changed":true}';
       assert.is((await visit(hub)).sha256, digestOf(CONTENT));
-      assert.equal(weightsSent(), { bytes: 0, requests: 1 });
+      assert.equal(sentSince(), { bytes: 0, requests: 1, methods: ["GET", "HEAD"] });
       assert.is((await visit(hub)).sha256, digestOf(CONTENT));
-      assert.equal(weightsSent(), { bytes: 0, requests: 0 });
+      assert.equal(sentSince(), { bytes: 0, requests: 0, methods: ["HEAD"] });
     }));
 
   test("F13: another ETag is another content: it is fetched, and the old one removed", () =>
-    onSite(async ({ files, page, visit, weightsSent }) => {
+    onSite(async ({ files, page, visit, sentSince }) => {
       await visit();
       files[PATH] = OTHER;
-      weightsSent();
+      sentSince();
       assert.is((await visit()).sha256, digestOf(OTHER));
-      assert.is(weightsSent().bytes, OTHER.length);
+      assert.is(sentSince().bytes, OTHER.length);
       const kept = await (await page()).evaluate(storedFiles, { match: "" });
       const bytes = kept.map((file) => Number(file.split(" ")[1])).reduce((sum, size) => sum + size, 0);
       assert.ok(bytes < OTHER.length + 2000, `${bytes} bytes are kept`);
     }));
 
-  for (const change of ["cut", "flip", "empty"] as const)
-    test(`F12: a kept range that is damaged (${change}) is removed and fetched again, and nothing else`, () =>
-      onSite(async ({ page, visit, weightsSent }) => {
-        await visit();
-        weightsSent();
-        const damaging = await page();
-        await damaging.evaluate(storedFiles, { match: `^${2 * PIECE}-${PIECE}-`, change });
-        assert.equal(await visit().then(({ sha256, notes }) => [sha256, notes]), [digestOf(CONTENT), []]);
-        assert.is(weightsSent().bytes, PIECE);
-        assert.is((await visit()).sha256, digestOf(CONTENT));
-        assert.is(weightsSent().bytes, 0);
-      }));
+  test("F12: a kept range that is cut short, flipped or empty is removed and fetched again, and nothing else", () =>
+    onSite(async ({ page, visit, sentSince }) => {
+      await visit();
+      const damaging = await page();
+      for (const [at, change] of (["cut", "flip", "empty"] as const).entries())
+        await damaging.evaluate(storedFiles, { match: `^${2 * at * PIECE}-${PIECE}-`, change });
+      sentSince();
+      assert.equal(await visit().then(({ sha256, notes }) => [sha256, notes]), [digestOf(CONTENT), []]);
+      assert.is(sentSince().bytes, 3 * PIECE);
+      assert.is((await visit()).sha256, digestOf(CONTENT));
+      assert.is(sentSince().bytes, 0);
+    }));
 
-  for (const change of ["cut", "flip", "empty"] as const)
-    test(`F12: a record that is damaged (${change}) is none`, () =>
-      onSite(async ({ server, page, visit, weightsSent }) => {
-        const hub = { name: { hub: { repo: REPO, revision: "main" } }, endpoint: server.url };
-        await visit(hub);
-        weightsSent();
+  test("F12: a record that is cut short, flipped or empty is none: the hub is asked again", () =>
+    onSite(async ({ server, page, visit, sentSince }) => {
+      const hub = { name: { hub: { repo: REPO, revision: "main" } }, endpoint: server.url };
+      await visit(hub);
+      for (const change of ["cut", "flip", "empty"] as const) {
         await (await page()).evaluate(storedFiles, { match: "\\.txt$", change });
+        sentSince();
         assert.is((await visit(hub)).sha256, digestOf(CONTENT));
-        assert.equal(weightsSent().requests, 1, "asked again");
-        assert.equal(await visit(hub).then(() => weightsSent()), { bytes: 0, requests: 0 });
-      }));
+        assert.ok(sentSince().requests > 0, change);
+      }
+      assert.is((await visit(hub)).sha256, digestOf(CONTENT));
+      assert.is(sentSince().requests, 0);
+    }));
 
   test("F24: a quota of 1 MB, reached in the middle: the load is right, says so once, and the next one uses what did fit", () =>
-    onSite(async ({ server, context, page, visit, weightsSent }) => {
+    onSite(async ({ server, page, visit, sentSince }) => {
       const holder = await page();
       const session = await context.newCDPSession(holder);
       await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: MB });
@@ -258,26 +276,25 @@ if (chromiumInstalled()) {
         [],
         "nothing half-written",
       );
-      weightsSent();
+      sentSince();
       const second = await visit();
       assert.is(second.sha256, digestOf(CONTENT));
-      const { bytes } = weightsSent();
-      assert.ok(bytes < CONTENT.length && bytes >= CONTENT.length - MB, `${bytes} bytes were sent`);
-      await session.send("Storage.overrideQuotaForOrigin", { origin: server.url, quotaSize: 1 });
-      const { usage, quota } = await holder.evaluate(() => weights.storageStatus(), null);
-      assert.is(quota, 1);
-      assert.ok(usage! > 0);
-      assert.is((await visit()).sha256, digestOf(CONTENT));
-      // The override ends with its session, and what is missing is kept at last.
+      const { bytes } = sentSince();
+      assert.ok(bytes > 0 && bytes < CONTENT.length, `${bytes} bytes were sent`);
+      // Of a limit that is set for a test pages are not told, and writes that begin together may exceed it together.
+      const { usage, quota, persisted } = await holder.evaluate(() => weights.storageStatus(), null);
+      assert.ok(usage! > PIECE && quota! > usage!, `${usage} of ${quota}`);
+      assert.is(persisted, false);
+      // Without the limit what is missing is kept at last.
       await session.send("Storage.overrideQuotaForOrigin", { origin: server.url });
       assert.equal((await visit()).notes, []);
-      weightsSent();
+      sentSince();
       await visit();
-      assert.is(weightsSent().bytes, 0);
+      assert.is(sentSince().bytes, 0);
     }));
 
   test("F24: a tab that is reloaded in the middle of a download uses what came, and fetches the rest", () =>
-    onSite(async ({ server, page, name, weightsSent }) => {
+    onSite(async ({ server, page, name, sentSince }) => {
       // Some ranges come, one stays half, and others do not begin.
       server.misbehave({ path: PATH, method: "GET", skip: 4, fault: { kind: "stall", after: 100_000 } });
       const tab = await page();
@@ -290,11 +307,11 @@ if (chromiumInstalled()) {
       await tab.reload();
       assert.instance(await cut, Error);
       server.behave();
-      weightsSent();
+      sentSince();
       assert.is((await tab.evaluate(reading, asked)).sha256, digestOf(CONTENT));
-      assert.is(weightsSent().bytes, CONTENT.length - 4 * PIECE);
+      assert.is(sentSince().bytes, CONTENT.length - 4 * PIECE);
       await tab.evaluate(reading, asked);
-      assert.is(weightsSent().bytes, 0);
+      assert.is(sentSince().bytes, 0);
     }));
 
   test("F24: a tab that is reloaded while it writes leaves nothing that is believed and wrong", () =>
@@ -312,7 +329,7 @@ if (chromiumInstalled()) {
     }));
 
   test("without a network, or with a server that is down, what was kept is taken, and that is said", () =>
-    onSite(async ({ server, context, visit }) => {
+    onSite(async ({ server, visit }) => {
       const hub = { name: { hub: { repo: REPO, revision: "main" } }, endpoint: server.url };
       for (const asked of [{}, hub]) await visit(asked);
       for (const down of [true, false]) {
@@ -332,7 +349,7 @@ if (chromiumInstalled()) {
     }));
 
   test("without a network, what is not kept is named, and of a checkpoint that was never seen it is the network", () =>
-    onSite(async ({ context, visit }) => {
+    onSite(async ({ visit }) => {
       await visit({ end: PIECE });
       await context.setOffline(true);
       const lacking = await visit().catch((error: Error) => error.message);
@@ -345,12 +362,12 @@ if (chromiumInstalled()) {
     }));
 
   test("F14: two tabs that load at once are both right, and leave a store that is whole", () =>
-    onSite(async ({ visit, weightsSent }) => {
+    onSite(async ({ visit, sentSince }) => {
       const visits = await Promise.all([visit(), visit({ piece: 200_000 }), visit()]);
       for (const { sha256, notes } of visits) assert.equal([sha256, notes], [digestOf(CONTENT), []]);
-      weightsSent();
+      sentSince();
       assert.is((await visit()).sha256, digestOf(CONTENT));
-      assert.is(weightsSent().bytes, 0);
+      assert.is(sentSince().bytes, 0);
     }));
 
   test("F24: a store that is removed between opening and reading: the load is right, and says that it keeps nothing", () =>
@@ -388,35 +405,31 @@ if (chromiumInstalled()) {
     }));
 
   test("a page that is no secure context, and a browser that refuses: everything is fetched, and that is said", async () => {
-    await onSite(
-      async ({ page, name, weightsSent }) => {
-        const outcome = await (await page()).evaluate(
-          async ({ name, length }) => {
-            const source = await weights.openRemote(name);
-            const bytes = await source.read("model.safetensors", 0, length);
-            const status = await weights.storageStatus();
-            await weights.clearStoredWeights();
-            return {
-              bytes: [...bytes],
-              notes: [...(source.notes ?? [])],
-              status,
-              persisted: await weights.persistStorage(),
-            };
-          },
-          { name, length: 1000 },
-        );
-        assert.equal(outcome.bytes, [...CONTENT.subarray(0, 1000)]);
-        assert.is(outcome.notes.length, 1);
-        assert.match(
-          outcome.notes[0]!,
-          /nothing is kept for the next visit: expected the origin-private file system, got /,
-        );
-        assert.equal([outcome.status, outcome.persisted], [{ persisted: false }, false]);
-        assert.is(weightsSent().bytes, 1000);
-      },
-      ["--host-resolver-rules=MAP insecure.test 127.0.0.1"],
-      "insecure.test",
-    );
+    await onSite(async ({ page, name, sentSince }) => {
+      const outcome = await (await page()).evaluate(
+        async ({ name, length }) => {
+          const source = await weights.openRemote(name);
+          const bytes = await source.read("model.safetensors", 0, length);
+          const status = await weights.storageStatus();
+          await weights.clearStoredWeights();
+          return {
+            bytes: [...bytes],
+            notes: [...(source.notes ?? [])],
+            status,
+            persisted: await weights.persistStorage(),
+          };
+        },
+        { name, length: 1000 },
+      );
+      assert.equal(outcome.bytes, [...CONTENT.subarray(0, 1000)]);
+      assert.is(outcome.notes.length, 1);
+      assert.match(
+        outcome.notes[0]!,
+        /nothing is kept for the next visit: expected the origin-private file system, got /,
+      );
+      assert.equal([outcome.status, outcome.persisted], [{ persisted: false }, false]);
+      assert.is(sentSince().bytes, 1000);
+    }, INSECURE);
     await onSite(async ({ page, name }) => {
       const notes = await (await page()).evaluate(
         async ({ name }) => {
@@ -434,21 +447,21 @@ if (chromiumInstalled()) {
   });
 
   test("a file without a strong ETag is not kept, and that is said", () =>
-    onSite(async ({ server, visit, weightsSent }) => {
+    onSite(async ({ server, visit, sentSince }) => {
       server.misbehave({ path: PATH, fault: { kind: "etag", etag: 'W/"weak"' } });
       for (let turn = 0; turn < 2; turn++) {
         const { sha256, notes } = await visit();
         assert.is(sha256, digestOf(CONTENT));
         assert.is(notes.length, 1);
         assert.match(notes[0]!, /model\.safetensors.* is not kept for the next visit: expected a strong ETag/);
-        assert.is(weightsSent().bytes, CONTENT.length);
+        assert.is(sentSince().bytes, CONTENT.length);
       }
     }));
 
   test("an abort rejects with its reason; a dedicated worker reads what a page has kept", () =>
-    onSite(async ({ page, name, visit, weightsSent }) => {
+    onSite(async ({ page, name, visit, sentSince }) => {
       await visit();
-      weightsSent();
+      sentSince();
       const tab = await page();
       const outcome = await tab.evaluate(
         async ({ name }) => {
@@ -469,7 +482,7 @@ if (chromiumInstalled()) {
       );
       assert.is(outcome.reason, "stopped");
       assert.equal(outcome.bytes, [...CONTENT.subarray(1000, 2000)]);
-      assert.is(weightsSent().bytes, 0);
+      assert.is(sentSince().bytes, 0);
     }));
 
   test.run();
