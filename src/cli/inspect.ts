@@ -24,6 +24,7 @@ export async function inspect(flags: InspectFlags, signal: AbortSignal): Promise
   print(`  memory: weights ${mega(bytes.weights)}, activations and scratch of one thread ${mega(bytes.activations)}`);
   const parts = Object.entries(bytes.parts).map(([part, count]) => `${part} ${mega(count)}`);
   print(`    ${parts.join(", ")}`);
+  print(`  tokenizer: ${found.tokenizer ?? "none, for input_ids alone"}`);
   print(`  tensors: ${tensors.used.length} used, ${tensors.skipped.length} skipped`);
   for (const note of found.warnings) print(`  note: ${note}`);
   if (flags.verbose) for (const tensor of tensors.used) print(`  used    ${tensorText(tensor)}`);
@@ -31,7 +32,7 @@ export async function inspect(flags: InspectFlags, signal: AbortSignal): Promise
 }
 
 /** What `janus inspect --json` prints. */
-export function inspectionJson({ layout, dtype, dims, tensors, bytes }: Inspection): object {
+export function inspectionJson({ layout, dtype, dims, tensors, bytes, tokenizer }: Inspection): object {
   const stored = ({ name, dtype, shape, bytes, layout }: Stored) => ({
     name,
     dtype,
@@ -40,7 +41,7 @@ export function inspectionJson({ layout, dtype, dims, tensors, bytes }: Inspecti
     ...(layout && { layout }),
   });
   const { used, skipped } = tensors;
-  return { layout, dtype, dims, tensors: { used: used.map(stored), skipped: skipped.map(stored) }, bytes };
+  return { layout, dtype, dims, tensors: { used: used.map(stored), skipped: skipped.map(stored) }, bytes, tokenizer };
 }
 
 function tensorText({ name, dtype, shape, layout }: Stored): string {

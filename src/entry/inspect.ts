@@ -2,6 +2,7 @@ import type { ModelPlan } from "../model/plan.js";
 import type { StoredTensor } from "../weights/bound-tensor.js";
 import type { Host, ModelInput } from "./host.js";
 import { keptDType, openModel, planMemory } from "./load.js";
+import { tokenizerFile } from "./prepare.js";
 
 /** What `janus inspect --json` prints. */
 export interface Inspection {
@@ -34,6 +35,8 @@ export interface Inspection {
     /** The weights by part of the model: patch_embed, pos_embed, blocks, norm, aligner. */
     readonly parts: Readonly<Record<string, number>>;
   };
+  /** What prompts are tokenized with; undefined where there is none. Packed checkpoints mostly have the compact form. */
+  readonly tokenizer: string | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -55,6 +58,7 @@ export async function inspectModel(host: Host, model: ModelInput, signal?: Abort
       dims: { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions },
       tensors: { used: all.filter((t) => names.has(t.name)), skipped: all.filter((t) => !names.has(t.name)) },
       bytes: { weights: plan.weightBytes, activations: plan.activationBytes, parts: partBytes(plan) },
+      tokenizer: await tokenizerFile(source, checkpoint.packed !== undefined, signal),
       warnings: [...config.warnings, ...(source.notes ?? [])],
     };
   } finally {

@@ -56,7 +56,7 @@ export async function openLanguageModel(source: WeightSource, signal?: AbortSign
   const requests = languageTensors(config, head);
   const bound = [...checkpoint.bind(requests).values()];
   refuseOthers(source, checkpoint, bound);
-  const tokenizer = await readTokenizerFiles(source, signal);
+  const tokenizer = await readTokenizerFiles(source, false, signal);
   return {
     checkpoint,
     config: llamaConfig(config, { tied: !head, dtype: bound[0]!.dtype, ...tokensOf(tokenizer, config) }),

@@ -1,11 +1,13 @@
 import { JanusError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { batchify } from "../text/batch.js";
+import { COMPACT_FILE } from "../text/compact-layout.js";
 import type { PromptRequest } from "../text/request.js";
 import { renderRequests } from "../text/request.js";
 import type { TokenizerFiles } from "../text/tokenizer.js";
 import { readJsonFile } from "../weights/config-files.js";
 import type { WeightSource } from "../weights/source.js";
+import { readCompactFile } from "./compact-file.js";
 import type { Host, ImageInput, TokenizerHandle } from "./host.js";
 import type { OpenModel } from "./load.js";
 
@@ -34,13 +36,31 @@ export const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "spec
 /** The most a tokenizer file may hold: eight times DeepSeek's. */
 const TOKENIZER_BYTES = 64 << 20;
 
-/** The files of the tokenizer; undefined without a tokenizer.json. */
+/** The file that prompts are tokenized with; undefined when there is none. Nothing is read. */
+export async function tokenizerFile(
+  source: WeightSource,
+  packed: boolean,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  for (const path of packed ? [COMPACT_FILE, TOKENIZER_FILES[0]] : [TOKENIZER_FILES[0]])
+    if ((await source.size(path, signal)) !== undefined) return path;
+  return undefined;
+}
+
+/**
+ * The files of the tokenizer; undefined without a tokenizer.json. Of a `packed` checkpoint that has the compact form of it, that is read instead, and
+ * tokenizer.json may be absent.
+ */
 export async function readTokenizerFiles(
   source: WeightSource,
+  packed: boolean,
   signal?: AbortSignal,
 ): Promise<TokenizerFiles | undefined> {
+  const [whole, ...small] = TOKENIZER_FILES;
   const read = (path: string): Promise<Uint8Array | undefined> => readJsonFile(source, path, TOKENIZER_BYTES, signal);
-  const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all(TOKENIZER_FILES.map(read));
+  const readTokenizer = async (): Promise<Uint8Array | undefined> =>
+    (packed ? await readCompactFile(source, signal) : undefined) ?? (await read(whole));
+  const [tokenizerJson, tokenizerConfig, specialTokensMap] = await Promise.all([readTokenizer(), ...small.map(read)]);
   return tokenizerJson && { tokenizerJson, tokenizerConfig, specialTokensMap };
 }
 
@@ -79,8 +99,8 @@ export class Preparer {
 
   async #start(signal?: AbortSignal): Promise<TokenizerHandle> {
     if (this.#tokenizer) return this.#tokenizer;
-    const { source, config } = this.#model;
-    const files = await readTokenizerFiles(source, signal);
+    const { source, config, checkpoint } = this.#model;
+    const files = await readTokenizerFiles(source, checkpoint.packed !== undefined, signal);
     if (!files) {
       throw new JanusError(
         "E_CONFIG",

@@ -3,6 +3,7 @@ import { imageFlop } from "../model/work.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
 import { storedRowBytes } from "../weights/bound-tensor.js";
+import { verifyCompactFile } from "./compact-file.js";
 import { Engine } from "./engine.js";
 import { takeEngineFlags } from "./engine-flags.js";
 import type { Host, ModelInput } from "./host.js";
@@ -68,7 +69,10 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     onProgress?.({ status: "initiate", file: source.label });
     const variant = options.variant ?? "auto";
     const opened = await openModel(source, signal);
-    if (options.verify) await opened.checkpoint.verify(signal);
+    if (options.verify) {
+      await opened.checkpoint.verify(signal);
+      await verifyCompactFile(source, signal);
+    }
     const { config } = opened;
     const flop = imageFlop(config);
     const threads = asked === "auto" && flop < SHARED_FLOP ? 1 : granted;

@@ -14,12 +14,26 @@ export interface AddedToken {
   readonly normalized: boolean;
 }
 
-/** What encoding needs of tokenizer.json, in the library's own form. */
-export interface TokenizerJson {
-  readonly model: JsonObject & { readonly vocab: Readonly<Record<string, number>> };
+/** The tokens that merges make, without those added to them. */
+export interface Vocabulary {
+  readonly size: number;
+  idOf(token: string): number | undefined;
+}
+
+/** What tokenizer.json and its compact form both say, in the library's own form. */
+export interface TokenizerParts {
+  readonly vocabulary: Vocabulary;
   readonly normalizer: JsonObject | null;
   readonly pre_tokenizer: JsonObject | null;
   readonly added_tokens: readonly AddedToken[];
+}
+
+/** What encoding needs of tokenizer.json. */
+export interface TokenizerJson extends TokenizerParts {
+  readonly model: JsonObject & {
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly merges: readonly (readonly [left: string, right: string])[];
+  };
 }
 
 const FILE = "tokenizer.json";
@@ -30,29 +44,41 @@ const MAX_ID = 2 ** 31 - 1;
 /** @throws JanusError E_CONFIG naming file and key, E_UNSUPPORTED for a component whose ids would not be the crate's. */
 export function checkTokenizerJson(json: JsonObject): TokenizerJson {
   const model = checkModel(asObject(`${FILE}: model`, json["model"]));
+  return { model, ...checkParts(FILE, json, vocabularyOf(model.vocab)) };
+}
+
+/** All but the model, of either form: `file` is named in errors. */
+export function checkParts(file: string, json: JsonObject, vocabulary: Vocabulary): TokenizerParts {
+  const added = asArray(`${file}: added_tokens`, json["added_tokens"] ?? []);
   return {
-    model,
-    normalizer: checkNormalizer(`${FILE}: normalizer`, json["normalizer"]),
-    pre_tokenizer: checkPreTokenizer(`${FILE}: pre_tokenizer`, json["pre_tokenizer"]),
-    added_tokens: checkAddedTokens(asArray(`${FILE}: added_tokens`, json["added_tokens"] ?? []), model.vocab),
+    vocabulary,
+    normalizer: checkNormalizer(`${file}: normalizer`, json["normalizer"]),
+    pre_tokenizer: checkPreTokenizer(`${file}: pre_tokenizer`, json["pre_tokenizer"]),
+    added_tokens: checkAddedTokens(`${file}: added_tokens`, added, vocabulary),
+  };
+}
+
+function vocabularyOf(vocab: Readonly<Record<string, number>>): Vocabulary {
+  return {
+    size: Object.keys(vocab).length,
+    idOf: (token) => (Object.hasOwn(vocab, token) ? vocab[token] : undefined),
   };
 }
 
 /** The id of a token, added or of the vocabulary. */
-export function idOf(json: TokenizerJson, token: string): number | undefined {
-  const added = json.added_tokens.find(({ content }) => content === token);
-  if (added !== undefined) return added.id;
-  return Object.hasOwn(json.model.vocab, token) ? json.model.vocab[token] : undefined;
+export function idOf(parts: TokenizerParts, token: string): number | undefined {
+  const added = parts.added_tokens.find(({ content }) => content === token);
+  return added === undefined ? parts.vocabulary.idOf(token) : added.id;
 }
 
 /**
  * With `token` among the added ones, so that text holding it is split there: `add_special_tokens` of Janus-1.3B's processor, whose
  * tokenizer lacks the placeholder. A new one gets the id that follows the last.
  */
-export function withAddedToken(json: TokenizerJson, token: string): TokenizerJson {
-  if (json.added_tokens.some(({ content }) => content === token)) return json;
-  const id = idOf(json, token) ?? nextId(json.added_tokens, Object.keys(json.model.vocab).length);
-  return { ...json, added_tokens: [...json.added_tokens, { id, content: token, special: true, normalized: false }] };
+export function withAddedToken<Parts extends TokenizerParts>(parts: Parts, token: string): Parts {
+  if (parts.added_tokens.some(({ content }) => content === token)) return parts;
+  const id = idOf(parts, token) ?? nextId(parts.added_tokens, parts.vocabulary.size);
+  return { ...parts, added_tokens: [...parts.added_tokens, { id, content: token, special: true, normalized: false }] };
 }
 
 /** `AddedVocabulary::add_tokens` of the crate: behind the vocabulary, then one after another. */
@@ -106,13 +132,12 @@ function notAnId(what: string, value: unknown): JanusError {
  * Two entries of one content or one id would make the ids depend on who reads the file. The crate numbers the entries itself, in order;
  * a file that says otherwise means other ids to transformers than to a reader that believes it.
  */
-function checkAddedTokens(entries: readonly unknown[], vocab: Readonly<Record<string, number>>): AddedToken[] {
-  const vocabSize = Object.keys(vocab).length;
+function checkAddedTokens(what: string, entries: readonly unknown[], vocabulary: Vocabulary): AddedToken[] {
   const added: AddedToken[] = [];
   const contents = new Set<string>();
-  let next = vocabSize;
+  let next = vocabulary.size;
   entries.forEach((entry, i) => {
-    const where = `${FILE}: added_tokens[${i}]`;
+    const where = `${what}[${i}]`;
     const fields = asObject(where, entry);
     const content = asString(`${where}.content`, fields["content"]);
     const id = fields["id"];
@@ -120,12 +145,12 @@ function checkAddedTokens(entries: readonly unknown[], vocab: Readonly<Record<st
     if (content === "") throw mismatch(`${where}.content`, "a token", content);
     if (contents.has(content))
       throw new JanusError("E_CONFIG", `${where}: ${quote(content)} is already an added token`);
-    const inVocab = Object.hasOwn(vocab, content);
-    const expected = inVocab ? vocab[content] : next;
+    const inVocab = vocabulary.idOf(content);
+    const expected = inVocab ?? next;
     if (id !== expected) {
       throw new JanusError(
         "E_CONFIG",
-        `${where}: ${quote(content)} must have the id ${expected}, ${inVocab ? "as in model.vocab" : "the next free one"}, got ${id}`,
+        `${where}: ${quote(content)} must have the id ${expected}, ${inVocab === undefined ? "the next free one" : "as in model.vocab"}, got ${id}`,
       );
     }
     for (const flag of ["single_word", "lstrip", "rstrip"]) {

@@ -1,10 +1,13 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { JanusError, quote } from "../errors.js";
+import { COMPACT_FILE, isCompact } from "./compact-layout.js";
+import { type CompactTokenizer, readCompactTokenizer } from "./compact-tokenizer.js";
 import { asObject, asString, type JsonObject, mismatch, parseObject, reason } from "./json-object.js";
-import { checkTokenizerJson, idOf, type TokenizerJson, withAddedToken } from "./tokenizer-json.js";
+import { checkTokenizerJson, idOf, type TokenizerJson, type TokenizerParts, withAddedToken } from "./tokenizer-json.js";
 
 /** A checkpoint's tokenizer files. Their `chat_template` is never looked at, let alone rendered. */
 export interface TokenizerFiles {
+  /** tokenizer.json, or its compact form tokenizer.janus.bin: their first bytes tell them apart. */
   tokenizerJson: Uint8Array;
   tokenizerConfig?: Uint8Array | undefined;
   specialTokensMap?: Uint8Array | undefined;
@@ -61,7 +64,7 @@ const JANUS_PAD = "<｜▁pad▁｜>";
 export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions): Tokenizer {
   const names = tokenNames(files, options.imageTag);
   if (names.imageTag === "") throw mismatch("processor_config.json: image_tag", "a token", names.imageTag);
-  const read = checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson));
+  const read = readTokenizer(files.tokenizerJson);
   if (options.generates === false && idOf(read, names.boi) === undefined && idOf(read, names.eoi) === undefined) {
     throw new JanusError(
       "E_UNSUPPORTED",
@@ -69,9 +72,9 @@ export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions
       { origin: "model" },
     );
   }
-  const json = withAddedToken(read, names.imageTag);
-  const special = specialTokens(json, names, options.vocabRows);
-  const encoder = construct(json);
+  const parts = withAddedToken(read, names.imageTag);
+  const special = specialTokens(parts, names, options.vocabRows);
+  const encoder = construct(parts);
   const before = names.addBos && special.bos !== undefined ? [special.bos] : [];
   const after = names.addEos && special.eos !== undefined ? [special.eos] : [];
   return {
@@ -82,7 +85,7 @@ export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions
       } catch (cause) {
         throw new JanusError(
           "E_CONFIG",
-          `tokenizer.json: a pattern failed on a text of ${text.length} characters: ${reason(cause)}; use the file the model was published with`,
+          `${fileOf(parts)}: a pattern failed on a text of ${text.length} characters: ${reason(cause)}; use the file the model was published with`,
           { cause },
         );
       }
@@ -96,8 +99,7 @@ export function sequenceTokens(
   vocabRows: number,
 ): Pick<SpecialTokens, "bos" | "eos"> & { readonly pad: number | undefined } {
   const names = tokenNames(files, undefined);
-  const json = checkTokenizerJson(parseObject("tokenizer.json", files.tokenizerJson));
-  const find = finder(json, vocabRows);
+  const find = finder(readTokenizer(files.tokenizerJson), vocabRows);
   const eos = find(names.eos);
   return { bos: find(names.bos), eos, pad: padOf(find, names, eos) };
 }
@@ -147,9 +149,9 @@ function tokenNames(files: TokenizerFiles, imageTag: string | undefined): TokenN
 type Find = (token: string) => number | undefined;
 
 /** The id of a token, undefined when there is none, E_CONFIG beyond the token table. */
-function finder(json: TokenizerJson, vocabRows: number): Find {
+function finder(parts: TokenizerParts, vocabRows: number): Find {
   return (token) => {
-    const id = idOf(json, token);
+    const id = idOf(parts, token);
     if (id === undefined || id < vocabRows) return id;
     throw new JanusError(
       "E_CONFIG",
@@ -162,8 +164,8 @@ function padOf(find: Find, names: TokenNames, eos: number | undefined): number |
   return find(JANUS_PAD) ?? (names.pad === undefined ? undefined : find(names.pad)) ?? eos;
 }
 
-function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number): SpecialTokens {
-  const find = finder(json, vocabRows);
+function specialTokens(parts: TokenizerParts, names: TokenNames, vocabRows: number): SpecialTokens {
+  const find = finder(parts, vocabRows);
   const need = (token: string, use: string): number => {
     const id = find(token);
     if (id !== undefined) return id;
@@ -178,23 +180,51 @@ function specialTokens(json: TokenizerJson, names: TokenNames, vocabRows: number
     placeholder: need(names.imageTag, "which stands for an image"),
     boi: need(names.boi, "which begins every image"),
     eoi: need(names.eoi, "which ends every image"),
-    proRoles: idOf(json, "<|User|>") !== undefined && idOf(json, "<|Assistant|>") !== undefined,
+    proRoles: idOf(parts, "<|User|>") !== undefined && idOf(parts, "<|Assistant|>") !== undefined,
     imageTag: names.imageTag,
   };
+}
+
+function fileOf(parts: TokenizerJson | CompactTokenizer): string {
+  return "merger" in parts ? COMPACT_FILE : "tokenizer.json";
+}
+
+function readTokenizer(bytes: Uint8Array): TokenizerJson | CompactTokenizer {
+  return isCompact(bytes) ? readCompactTokenizer(bytes) : checkTokenizerJson(parseObject("tokenizer.json", bytes));
 }
 
 /** What is used of the library, whose declarations import without extensions and so resolve to nothing here. */
 interface Encoder {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+  /** Words to tokens, and tokens to ids. */
+  model: ((words: readonly string[]) => (string | number)[]) & { tokens_to_ids: Pick<Map<unknown, number>, "get"> };
 }
 
-/** Post-processor and decoder are left out, and tokenizer_config.json with its switches: BOS is ours to add, nothing is decoded. */
-function construct(json: TokenizerJson): Encoder {
+/**
+ * Post-processor and decoder are left out, and tokenizer_config.json with its switches: BOS is ours to add, nothing is decoded. Of a compact tokenizer the
+ * library does all but the merging: it finds the added tokens, normalizes, splits and writes bytes.
+ */
+function construct(parts: TokenizerJson | CompactTokenizer): Encoder {
+  const { normalizer, pre_tokenizer, added_tokens } = parts;
+  const model = "model" in parts ? parts.model : { type: "BPE", vocab: {}, merges: [] };
   try {
-    return new HuggingFaceTokenizer({ ...json, post_processor: null, decoder: null }, {});
+    const document = { model, normalizer, pre_tokenizer, added_tokens, post_processor: null, decoder: null };
+    const encoder: Encoder = new HuggingFaceTokenizer(document, {});
+    if ("merger" in parts) encoder.model = mergingModel(parts);
+    return encoder;
   } catch (cause) {
-    throw new JanusError("E_CONFIG", `tokenizer.json: expected a tokenizer, got ${reason(cause)}`, { cause });
+    throw new JanusError("E_CONFIG", `${fileOf(parts)}: expected a tokenizer, got ${reason(cause)}`, { cause });
   }
+}
+
+/** A model for the library whose tokens are their own ids. */
+function mergingModel({ merger }: CompactTokenizer): Encoder["model"] {
+  const encode = (words: readonly string[]): number[] => {
+    const ids: number[] = [];
+    for (const word of words) merger.encode(word, ids);
+    return ids;
+  };
+  return Object.assign(encode, { tokens_to_ids: { get: (id: unknown) => id as number } });
 }
 
 /** A token by its role: a string, or the object that transformers writes for an AddedToken. */

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   image: ["ops", "wasm"],
   ops: ["threads", "wasm"],
   threads: ["wasm"],
-  text: [],
+  text: ["weights"],
   weights: [],
   wasm: [],
 };

@@ -12,6 +12,7 @@ import type { DTypeOption } from "../options.js";
 import type { PackedGroup } from "../packer.js";
 import { Packer } from "../packer.js";
 import { TOKENIZER_FILES } from "../prepare.js";
+import { compactFiles } from "./compact-file.js";
 import { nodeHost } from "./host.js";
 import { type OutputFile, refuseExistingDirectory, writeDirectoryAtomically } from "./output-directory.js";
 import { companionFiles, cutShards, indexFiles } from "./shard-files.js";
@@ -78,7 +79,8 @@ export async function pack(model: ModelInput, output: string, options: PackOptio
       onProgress?.(done, total);
     };
     const named = shards.map(({ name, tensors }) => ({ name, tensors: tensors.map((tensor) => tensor.name) }));
-    const small = [...(await companionFiles(source, COMPANIONS, signal)), ...indexFiles(named, packed)];
+    const companions = await companionFiles(source, COMPANIONS, signal);
+    const small = [...companions, ...(await compactFiles(source, signal)), ...indexFiles(named, packed)];
     await refuseExistingDirectory(
       output,
       force,

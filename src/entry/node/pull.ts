@@ -5,6 +5,7 @@ import { JanusError, quote } from "../../errors.js";
 import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { Extent } from "../../weights/view.js";
 import { openModel } from "../load.js";
+import { COMPACT_FILE } from "../../text/compact-layout.js";
 import { TOKENIZER_FILES } from "../prepare.js";
 import { type RemoteName, remoteName } from "../remote-name.js";
 import { makeFolder } from "./make-folder.js";
@@ -57,7 +58,7 @@ const PIECE = 2 * 2 ** 20;
 const CONCURRENT = 8;
 
 /** What a checkpoint may have besides its weights, and embedding reads. */
-const SMALL_FILES = [...CONFIG_FILES, ...TOKENIZER_FILES];
+const SMALL_FILES = [...CONFIG_FILES, ...TOKENIZER_FILES, COMPACT_FILE];
 
 /**
  * Fetches what embedding reads of a checkpoint: configuration, tokenizer, the tensors in use and the token table. What is here already is checked, and fetched
