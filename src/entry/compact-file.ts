@@ -17,9 +17,13 @@ export async function readCompactFile(source: WeightSource, signal?: AbortSignal
   const size = await source.size(COMPACT_FILE, signal);
   if (size === undefined) return undefined;
   if (size > MAX_FILE_BYTES) {
-    throw new JanusError("E_FORMAT", `reading ${COMPACT_FILE}: expected at most ${MAX_FILE_BYTES} bytes, found ${size}`, {
-      origin: "model",
-    });
+    throw new JanusError(
+      "E_FORMAT",
+      `reading ${COMPACT_FILE}: expected at most ${MAX_FILE_BYTES} bytes, found ${size}`,
+      {
+        origin: "model",
+      },
+    );
   }
   const bytes = await source.read(COMPACT_FILE, 0, size, signal);
   const beside = await source.size(JSON_FILE, signal);

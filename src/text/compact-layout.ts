@@ -65,7 +65,9 @@ export function isCompact(bytes: Uint8Array): boolean {
 export function compactLayout(file: Uint8Array): CompactLayout {
   const bytes = aligned(file);
   if (bytes.length < PREFIX_BYTES || !isCompact(bytes)) {
-    throw refuse(`expected ${PREFIX_BYTES} bytes that begin with JANUSTOK, got ${bytes.length} bytes of something else`);
+    throw refuse(
+      `expected ${PREFIX_BYTES} bytes that begin with JANUSTOK, got ${bytes.length} bytes of something else`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const word = (index: number): number => view.getUint32(4 * index, true);

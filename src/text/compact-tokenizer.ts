@@ -2,9 +2,10 @@
  * A byte-level BPE tokenizer read from tokenizer.janus.bin. It stays in the file's own tables: a tokenizer of DeepSeek's size takes the 4 MB of its file, where
  * @huggingface/tokenizers makes about 100 MB of strings and maps of it.
  */
-import { asObject, asString, type JsonObject, mismatch, parseObject } from "./json-object.js";
+
 import { COMPACT_FILE, compactLayout } from "./compact-layout.js";
 import { byteTokens, compactVocabulary } from "./compact-vocabulary.js";
+import { asObject, asString, type JsonObject, mismatch, parseObject } from "./json-object.js";
 import { Merger } from "./merge.js";
 import { mergeTable } from "./merge-table.js";
 import { checkParts, type TokenizerParts } from "./tokenizer-json.js";

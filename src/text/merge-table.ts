@@ -19,7 +19,9 @@ export function mergeTable(layout: CompactLayout): MergeTable {
   for (let left = 0; left + 1 < first.length; left++) {
     for (let at = first[left]!; at < first[left + 1]!; at++) {
       if (at > first[left]! && right[at]! <= right[at - 1]!) {
-        throw refuse(`expected the merges of token ${left} in ascending order, got ${right[at]} behind ${right[at - 1]}`);
+        throw refuse(
+          `expected the merges of token ${left} in ascending order, got ${right[at]} behind ${right[at - 1]}`,
+        );
       }
       if (!makes(layout, left, right[at]!, result[at]!)) {
         throw refuse(`expected tokens ${left} and ${right[at]} to make the token of both texts, got ${result[at]}`);

@@ -2,10 +2,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { JanusError, quote } from "../../errors.js";
+import { COMPACT_FILE } from "../../text/compact-layout.js";
 import { CONFIG_FILES } from "../../weights/config-files.js";
 import type { Extent } from "../../weights/view.js";
 import { openModel } from "../load.js";
-import { COMPACT_FILE } from "../../text/compact-layout.js";
 import { TOKENIZER_FILES } from "../prepare.js";
 import { type RemoteName, remoteName } from "../remote-name.js";
 import { makeFolder } from "./make-folder.js";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -78,7 +78,7 @@ test("the same bytes with any number of threads, and on every engine", () =>
     assert.equal(seen[2], seen[0]);
     assert.is(seen[0]?.get("model.safetensors"), recorded["demo packed int8"]);
     for (const [name, digest] of seen[0]!)
-      if (name !== "model.safetensors")
+      if (name !== "model.safetensors" && name !== "tokenizer.janus.bin")
         assert.is(digest, digestOf(join(DEMO, name)), `${name} is taken along as it is`);
   }));
 
@@ -178,6 +178,53 @@ test("F12 verify finds one flipped bit, by file and tensor; without it the file 
     await refused(load(true), "E_INTEGRITY", /verifying model\.safetensors: .*blocks\.1\.fc1\.weight/);
     truncateSync(path, bytes.length - 1);
     await refused(load(false), "E_FORMAT", /model\.safetensors: .*cut short/);
+  }));
+
+test("the compact tokenizer is written, used in place of tokenizer.json, and verified with the weights", () =>
+  inScratch(async (folder) => {
+    const packed = join(folder, "packed");
+    await pack(DEMO, packed);
+    const [json, compact] = [join(packed, "tokenizer.json"), join(packed, "tokenizer.janus.bin")];
+    const requests = [{ prompt: "What is left of the red circle? 12³ 漢" }, { prompt: "é <|User|>" }];
+    const answer = async (folder: string, options = {}): Promise<Buffer> => {
+      const model = await Janus.load(folder, { threads: 1, ...options });
+      try {
+        const { inputIds, inputsEmbeds } = await model.embed(requests);
+        return Buffer.concat([inputIds, inputsEmbeds].map(({ data }) => Buffer.from(data.buffer)));
+      } finally {
+        await model.dispose();
+      }
+    };
+    const expected = await answer(DEMO);
+    assert.ok((await answer(packed, { verify: true })).equals(expected));
+    const original = readFileSync(json);
+    // Same size, other content: nobody reads it but who verifies.
+    writeFileSync(json, Buffer.alloc(original.length, 0x20));
+    assert.ok((await answer(packed)).equals(expected));
+    await refused(answer(packed, { verify: true }), "E_INTEGRITY", /tokenizer\.janus\.bin: .* SHA-256/);
+    writeFileSync(json, "{}");
+    await refused(answer(packed), "E_INTEGRITY", /made of a tokenizer\.json of \d+ bytes, found one of 2 beside it/);
+    rmSync(json);
+    assert.ok((await answer(packed, { verify: true })).equals(expected), "tokenizer.json may be absent");
+    truncateSync(compact, 1000);
+    await refused(answer(packed), "E_FORMAT", /tokenizer\.janus\.bin/);
+    rmSync(compact);
+    writeFileSync(json, original);
+    assert.ok((await answer(packed)).equals(expected), "and so may its compact form");
+  }));
+
+test("a tokenizer of another kind, or a broken one, is taken along as it is", () =>
+  inScratch(async (folder) => {
+    const files = tinyFiles("tiny-orig-safetensors");
+    const document = JSON.parse(new TextDecoder().decode(files["tokenizer.json"]));
+    document.model.ignore_merges = true;
+    for (const text of [JSON.stringify(document), "{"]) {
+      const bytes = new TextEncoder().encode(text);
+      const output = join(folder, String(text.length));
+      await pack(memorySource({ ...files, "tokenizer.json": bytes }), output);
+      assert.is(readFileSync(join(output, "tokenizer.json"), "utf8"), text);
+      assert.not.ok(readdirSync(output).includes("tokenizer.janus.bin"));
+    }
   }));
 
 test("verify of a checkpoint without checksums is refused", async () => {
