@@ -1,6 +1,8 @@
 import type { RgbImage } from "../image/pixels.js";
 import type { PicturePlan } from "../image/plan.js";
 import type { JanusConfig } from "../model/config.js";
+import type { Steps } from "../model/vision.js";
+import { alignerStep, towerSteps } from "../model/vision.js";
 import { sliceCount } from "../ops/pack.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import { Pool } from "../threads/pool.js";
@@ -11,6 +13,8 @@ import { LEVELS } from "../wasm/abi.js";
 import { createMemory, ensureMemory } from "../wasm/memory.js";
 import type { ProductKind, Tiles } from "../wasm/tiles.js";
 import type {
+  ArriveInput,
+  ArriveOutput,
   EncodeInput,
   EncodeOutput,
   GatherInput,
@@ -43,6 +47,22 @@ export interface EngineOptions {
   readonly startWorker: () => WorkerHandle;
   /** Whether the worker (there is one then) runs in the caller's own thread. */
   readonly inProcess?: boolean | undefined;
+  /** Whether the caller can read into the workers' memory: always with several, on demand with one. The module must be of a variant for threads. */
+  readonly shared?: boolean;
+}
+
+/** Sees to it that the weights of a step are in memory when it is computed. */
+export interface Residence {
+  /** Computes the steps in order, as many at a time as there is nothing to wait for. Steps are those of the tower, then the aligner. */
+  pass(steps: Steps, compute: (steps: Steps) => Promise<void>, signal?: AbortSignal): Promise<void>;
+}
+
+/** All weights are in memory. */
+const RESIDENT: Residence = { pass: (steps, compute) => compute(steps) };
+
+/** What the tower makes of an image. */
+export interface Encoded extends EncodeOutput {
+  readonly features: Floats;
 }
 
 /** Batches on their way to the workers, which are to be read and filled in order. */
@@ -68,6 +88,8 @@ export class Engine {
   readonly #pool: Promise<Pool>;
   readonly #plan: PicturePlan;
   readonly #inProcess: boolean;
+  readonly #config: JanusConfig;
+  #residence = RESIDENT;
   #memory: WebAssembly.Memory | undefined;
   #tiles: Tiles;
   /** Where batches are read to when memory is not shared: kept from one `pack` to the next. */
@@ -79,18 +101,19 @@ export class Engine {
     this.#pool = pool;
     this.#plan = options.plan;
     this.#inProcess = options.inProcess ?? false;
+    this.#config = options.config;
     this.#memory = memory;
     this.#tiles = options.tiles;
     pool.catch(() => undefined); // What is asked first rejects with it.
   }
 
   /**
-   * Creates the memory (shared when there are several threads; E_OOM when the host refuses) and the workers, and does not wait for these:
+   * Creates the memory (shared when there are several threads or it is asked for; E_OOM when the host refuses) and the workers, and does not wait for these:
    * what they are asked they do when they have started.
    */
   static async start(options: EngineOptions): Promise<Engine> {
-    const { module, config, plan, threads, startWorker } = options;
-    const memory = threads > 1 ? createMemory(plan.free, true) : undefined;
+    const { module, config, plan, threads, startWorker, shared = threads > 1 } = options;
+    const memory = shared ? createMemory(plan.free, true) : undefined;
     const own = memory || typeof SharedArrayBuffer === "undefined" ? undefined : new SharedArrayBuffer(CONTROL_BYTES);
     const control = memory
       ? new Int32Array(memory.buffer, plan.control, CONTROL_BYTES / 4)
@@ -124,7 +147,7 @@ export class Engine {
    */
   pack(pieces: readonly StagedPiece[], roomBytes: number, sliceBytes: number, signal?: AbortSignal): Packing {
     const memory = this.#memory;
-    const staging = planStaging(this.#plan.free, this.threads, roomBytes, sliceBytes, memory !== undefined);
+    const staging = planStaging(this.#plan.idle, this.threads, roomBytes, sliceBytes, memory !== undefined);
     if (memory) ensureMemory(memory, staging.end);
     const slices: number[] = [];
     for (const piece of pieces) slices[piece.batch] = (slices[piece.batch] ?? 0) + sliceCount(piece);
@@ -203,6 +226,34 @@ export class Engine {
     if (levels !== LEVELS.wide) await this.#run("sumInt8Columns", levels, undefined, [], signal);
   }
 
+  /** From now on `residence` says which steps can be computed. */
+  reside(residence: Residence): void {
+    this.#residence = residence;
+  }
+
+  /** `bytes` bytes of the workers' memory, where it is shared. */
+  view(at: number, bytes: number): Uint8Array | undefined {
+    return this.#memory && new Uint8Array(this.#memory.buffer, at, bytes);
+  }
+
+  /**
+   * Takes a part of the weights, which lies in the workers' memory, or in `room`, to its places. The room is given away, and given back. `block`: if it is a block's, which.
+   * Says how many elements of each piece are not finite.
+   */
+  async arrive(
+    pieces: readonly StagedPiece[],
+    slices: StagingPlan["slices"],
+    room: Uint8Array<ArrayBuffer> | undefined,
+    block: number | undefined,
+    signal?: AbortSignal,
+  ): Promise<ArriveOutput> {
+    const { levels: form } = this.#tiles;
+    const sums = block === undefined || form === LEVELS.wide ? undefined : { block, form };
+    const input: ArriveInput = { pieces, slices, sums };
+    const outputs = (await this.#run("arrive", input, room, room ? [room.buffer] : [], signal)) as ArriveOutput[];
+    return { nonFinite: summed(outputs.map(({ nonFinite }) => nonFinite)), room: outputs[0]?.room };
+  }
+
   /** Puts `bytes` bytes of the workers' memory at `at`, which are zero afterwards, at the beginning of `room`: given away, and given back. */
   async takeOut(at: Pointer, bytes: number, room: ArrayBuffer, signal?: AbortSignal): Promise<ArrayBuffer> {
     const [filled] = await this.#run("takeOut", { at, bytes }, room, [room], signal);
@@ -224,18 +275,31 @@ export class Engine {
   }
 
   /** image_features f32 [P,W] of an image. A square's data is given away. */
-  async encode(image: TowerImage, taps: boolean, signal?: AbortSignal): Promise<EncodeOutput> {
-    const [form, own] =
+  async encode(image: TowerImage, taps: boolean, signal?: AbortSignal): Promise<Encoded> {
+    const [form, given] =
       image instanceof Float32Array ? (["pixels", alone(image)] as const) : (["square", image.data] as const);
-    const input: EncodeInput = { form, taps, tiles: this.#tiles };
-    const [output] = await this.#run("encode", input, own, [own.buffer], signal);
-    return output as EncodeOutput;
+    let features: Floats = new Float32Array(0);
+    const stages: EncodeOutput["stages"][number][] = [];
+    const compute = async (steps: Steps): Promise<void> => {
+      const own = steps.from === 0 ? given : undefined;
+      const input: EncodeInput = { form, taps, tiles: this.#tiles, steps };
+      const [answer] = await this.#run("encode", input, own, own ? [own.buffer] : [], signal);
+      const output = answer as EncodeOutput;
+      stages.push(...output.stages);
+      features = output.features ?? features;
+    };
+    await this.#residence.pass(towerSteps(this.#config), compute, signal);
+    return { features, stages };
   }
 
   /** image_embeds f32 [P,D] of image_features [P,W]. */
   async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
-    const own = alone(features);
-    const [embeds] = await this.#run("project", { tiles: this.#tiles }, own, [own.buffer], signal);
+    let embeds: unknown;
+    const compute = async (): Promise<void> => {
+      const own = alone(features);
+      [embeds] = await this.#run("project", { tiles: this.#tiles }, own, [own.buffer], signal);
+    };
+    await this.#residence.pass(alignerStep(this.#config), compute, signal);
     return embeds as Floats;
   }
 

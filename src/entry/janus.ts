@@ -105,7 +105,7 @@ export class JanusModel {
     this.#engine = started.engine;
     this.#close = started.close;
     this.#preparer = new Preparer(host, started.model);
-    this.#pictures = new Pictures(host, started.engine, started.model.config);
+    this.#pictures = new Pictures(host, started.engine, started.model.config, started.sparing);
     this.runtime = started.runtime;
   }
 

@@ -1,7 +1,7 @@
 import { JanusError } from "../errors.js";
 import type { JanusConfig } from "../model/config.js";
 import { parseConfig } from "../model/config.js";
-import type { MatrixStorage, ModelPlan } from "../model/plan.js";
+import type { MatrixStorage, ModelPlan, Residency } from "../model/plan.js";
 import { planModel } from "../model/plan.js";
 import { requiredTensors } from "../model/tensors.js";
 import { CONTROL_BYTES } from "../threads/control.js";
@@ -59,6 +59,7 @@ export function planMemory(
   dtype: DTypeOption,
   threads: number,
   inInt8: (role: string) => boolean = isBlockMatrix,
+  residency?: Residency,
 ): ModelPlan {
   checkPacked(model.checkpoint, dtype);
   const storage = (role: string): MatrixStorage => {
@@ -68,7 +69,7 @@ export function planMemory(
       return { packed, stored: "int8", panels: "int8" };
     return { packed, stored: STORAGE_OF[stored], panels: dtype === "fp32" ? STORAGE.f32 : STORAGE_OF[stored] };
   };
-  return planModel(model.config, storage, threads, CONTROL_BYTES);
+  return planModel(model.config, storage, threads, CONTROL_BYTES, residency);
 }
 
 /** Weights in 8 bits are made of the original ones, and nothing makes those again. */

@@ -34,6 +34,17 @@ export interface LoadOptions {
   readonly engineFlags?: "auto" | "none";
   /** Compares a packed checkpoint with its checksums before it is loaded, which reads every byte of it: E_INTEGRITY names what is damaged. */
   readonly verify?: boolean;
+  /**
+   * `"resident"` (the default) keeps all weights in memory. `"stream"` keeps those that fit the `memoryBudget` and reads the others for every image, each
+   * while the one before is computed: the same bytes, in a sixth of the memory. Made for packed checkpoints, which are read to their places; others are packed
+   * every time.
+   */
+  readonly residency?: "resident" | "stream";
+  /**
+   * Bytes for what this model holds: WebAssembly memory, and rooms that weights are read to. Too few are E_OOM, with what is needed; so is later a picture
+   * that does not fit. Without one a resident model takes what it needs, and a streamed one as little as it can.
+   */
+  readonly memoryBudget?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ProgressEvent) => void;
 }
@@ -41,6 +52,7 @@ export interface LoadOptions {
 const MAX_THREADS = 64;
 const DTYPES: readonly unknown[] = ["auto", "fp32", "int8"];
 const ENGINE_FLAGS: readonly unknown[] = ["auto", "none"];
+const RESIDENCIES: readonly unknown[] = ["resident", "stream"];
 const VARIANT_CHOICES: readonly unknown[] = ["auto", "simd", "relaxed"];
 
 /** Checks the options that come from outside. E_USAGE names the option, what it takes and what it got. */
@@ -49,6 +61,10 @@ export function checkLoadOptions(options: LoadOptions): void {
   if (!DTYPES.includes(dtype)) throw usage("dtype", "auto, fp32 or int8", dtype);
   if (!VARIANT_CHOICES.includes(variant)) throw usage("variant", "auto, simd or relaxed", variant);
   if (!ENGINE_FLAGS.includes(engineFlags)) throw usage("engineFlags", "auto or none", engineFlags);
+  const { residency = "resident", memoryBudget } = options;
+  if (!RESIDENCIES.includes(residency)) throw usage("residency", "resident or stream", residency);
+  if (memoryBudget !== undefined && !(Number.isSafeInteger(memoryBudget) && memoryBudget > 0))
+    throw usage("memoryBudget", "a whole number of bytes", memoryBudget);
   if (typeof verify !== "boolean") throw usage("verify", "true or false", verify);
   if (threads !== "auto" && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
     throw usage("threads", `auto or a whole number from 1 to ${MAX_THREADS}`, threads);

@@ -4,7 +4,7 @@ import { elements } from "../tensor.js";
 import { CONTROL_BYTES } from "../threads/control.js";
 import type { Pointer } from "../wasm/abi.js";
 import { ARENA_BASE, NULL } from "../wasm/abi.js";
-import { Arena } from "../wasm/memory.js";
+import { Arena, MEMORY_LIMIT } from "../wasm/memory.js";
 import type { BoundTensor } from "../weights/bound-tensor.js";
 import { storedRowBytes } from "../weights/bound-tensor.js";
 import { dtypeBytes } from "../weights/dtype.js";
@@ -80,7 +80,15 @@ export class Packer {
       module,
       threads,
       config,
-      plan: { activations: { square: NULL }, control, scratch: NULL, scratchBytes: 0, free: arena.end },
+      plan: {
+        activations: { square: NULL },
+        control,
+        scratch: NULL,
+        scratchBytes: 0,
+        free: arena.end,
+        idle: arena.end,
+        limit: MEMORY_LIMIT,
+      },
       tiles,
       startWorker: () => host.startWorker(),
     });

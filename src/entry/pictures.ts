@@ -17,12 +17,15 @@ export class Pictures {
   readonly #host: Host;
   readonly #engine: Engine;
   readonly #config: JanusConfig;
+  readonly #sparing: boolean;
   #worker: Promise<PictureWorker> | undefined;
 
-  constructor(host: Host, engine: Engine, config: JanusConfig) {
+  /** `sparing`: a worker of its own, which has a memory of its own, is not started. */
+  constructor(host: Host, engine: Engine, config: JanusConfig, sparing = false) {
     this.#host = host;
     this.#engine = engine;
     this.#config = config;
+    this.#sparing = sparing;
   }
 
   /** Decodes; `index` names the picture in errors when it has no path. */
@@ -36,7 +39,8 @@ export class Pictures {
    */
   async ahead(input: ImageInput, index: number, timings: Timings, signal: AbortSignal): Promise<RgbImage> {
     const picture = await this.decode(input, index, timings, signal);
-    if (this.#isSquare(picture) || !this.#engine.busy || this.#host.availableThreads() === 1) return picture;
+    if (this.#isSquare(picture) || !this.#engine.busy || this.#sparing || this.#host.availableThreads() === 1)
+      return picture;
     return timed(timings, "preprocess", async () => (await this.#started()).square(picture, signal));
   }
 

@@ -4,9 +4,9 @@ import type { PicturePlan } from "../image/plan.js";
 import { preprocessPicture, squarePicture } from "../image/preprocess.js";
 import { projectImage } from "../model/aligner.js";
 import type { JanusConfig } from "../model/config.js";
-import type { ModelPlan } from "../model/plan.js";
-import type { ImageForm } from "../model/vision.js";
-import { encodeImage } from "../model/vision.js";
+import type { BlockWeights, ModelPlan } from "../model/plan.js";
+import type { ImageForm, Steps } from "../model/vision.js";
+import { encodeImage, towerSteps } from "../model/vision.js";
 import { fromBlocks, toBlocks } from "../ops/column-blocks.js";
 import type { OpContext, ProductContext } from "../ops/context.js";
 import { offset } from "../ops/context.js";
@@ -95,10 +95,12 @@ const timeTiles: Program<ModelContext> = (x, { fallback, kinds }: TimeTilesInput
 
 /** What levels of this form need of the weights, once these are there. */
 const sumInt8Columns: Program<ModelContext> = (x, form: LevelForm): undefined => {
-  for (const { qkv, proj, fc1, fc2 } of x.plan.weights.blocks) {
-    for (const layer of [qkv, proj, fc1, fc2]) if ("scales" in layer) sumColumns(x, layer, form);
-  }
+  for (const block of x.plan.weights.blocks) sumBlock(x, block, form);
 };
+
+function sumBlock(x: OpContext, { qkv, proj, fc1, fc2 }: BlockWeights, form: LevelForm): void {
+  for (const layer of [qkv, proj, fc1, fc2]) if ("scales" in layer) sumColumns(x, layer, form);
+}
 
 /** A piece, and where its bytes are. */
 export interface StagedPiece extends StoredPiece {
@@ -143,6 +145,39 @@ const pack: Program<ModelContext> = (x, input: PackInput, own: Uint8Array | unde
   return { output: packPieces(x, pieces, supply, widened) };
 };
 
+export interface ArriveInput {
+  /** Of one part of the weights; `from` is an address, or, where a room comes along, counts from its first byte. */
+  readonly pieces: readonly StagedPiece[];
+  readonly slices: StagingPlan["slices"];
+  /** The block whose weights these are, if its columns are to be summed for levels of this form. */
+  readonly sums: { readonly block: number; readonly form: LevelForm } | undefined;
+}
+
+export interface ArriveOutput {
+  /** NaN and infinite elements of each piece, in what this worker took. */
+  readonly nonFinite: readonly number[];
+  /** The room, given back. */
+  readonly room: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** A part of the weights was read: takes it to its place, where it is not there already. The room comes to a worker alone. */
+const arrive: Program<ModelContext> = (x, input: ArriveInput, own: Uint8Array<ArrayBuffer> | undefined): Reply => {
+  const { pieces, slices, sums } = input;
+  const { stored, widened } = slices[x.team.index]!;
+  const supply: Supply = {
+    take(index, begin, bytes, target = stored) {
+      const from = pieces[index]!.from + begin;
+      if (!own) return from as Pointer;
+      u8(x.memory, target, bytes).set(own.subarray(from, from + bytes));
+      return target;
+    },
+    done() {},
+  };
+  const nonFinite = packPieces(x, pieces, supply, widened);
+  if (sums) sumBlock(x, x.plan.weights.blocks[sums.block]!, sums.form);
+  return { output: { nonFinite, room: own } satisfies ArriveOutput, transfer: own ? [own.buffer] : [] };
+};
+
 export interface TakeOutInput {
   readonly at: Pointer;
   readonly bytes: number;
@@ -170,7 +205,7 @@ const square: Program<ModelContext<PicturePlan>> = (
 ): Reply | undefined => {
   const { square } = x.plan.activations;
   const { preprocess, imageSize: size } = x.config;
-  squarePicture(x, preprocess, input, own, square, new Arena(x.plan.free));
+  squarePicture(x, preprocess, input, own, square, new Arena(x.plan.idle, x.plan.limit));
   if (!x.team.leads) return undefined;
   const output: RgbImage = { width: size, height: size, data: u8(x.memory, square, 3 * size ** 2).slice() };
   return { output, transfer: [output.data.buffer] };
@@ -179,12 +214,13 @@ const square: Program<ModelContext<PicturePlan>> = (
 /** Packed RGB u8 in, pixel_values f32 [3,S,S] out. */
 const preprocess: Program<ModelContext> = (x, input: PictureSize, own: Uint8Array | undefined): Reply | undefined => {
   const { pixels } = x.plan.activations;
-  preprocessPicture(x, x.config.preprocess, input, own, pixels, new Arena(x.plan.free));
+  preprocessPicture(x, x.config.preprocess, input, own, pixels, new Arena(x.plan.idle, x.plan.limit));
   return answer(x, pixels, 3 * x.config.imageSize ** 2);
 };
 
 export interface EncodeOutput {
-  readonly features: Float32Array<ArrayBuffer>;
+  /** Of the last step. */
+  readonly features: Float32Array<ArrayBuffer> | undefined;
   /** Tapped stages in order; empty unless asked for. */
   readonly stages: readonly (readonly [string, Float32Array<ArrayBuffer>])[];
 }
@@ -193,13 +229,19 @@ export interface EncodeInput {
   readonly form: ImageForm;
   readonly taps: boolean;
   readonly tiles: Tiles;
+  /** Those whose weights are there. */
+  readonly steps: Steps;
 }
 
-/** pixel_values f32 [3,S,S] or a square u8 [S,S,3] in, image_features f32 [P,W] out. */
-const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array | Uint8Array): Reply | undefined => {
+/** pixel_values f32 [3,S,S] or a square u8 [S,S,3] in with the first step, image_features f32 [P,W] out after the last one. */
+const encode: Program<ModelContext> = (
+  x,
+  input: EncodeInput,
+  own: Float32Array | Uint8Array | undefined,
+): Reply | undefined => {
   const a = x.plan.activations;
   const { tokens, width } = x.config;
-  if (x.team.leads) {
+  if (own) {
     if (input.form === "pixels") {
       f32(x.memory, a.pixels, own.length).set(own);
     } else {
@@ -219,11 +261,14 @@ const encode: Program<ModelContext> = (x, input: EncodeInput, own: Float32Array 
     x.plan.weights,
     a,
     input.form,
+    input.steps,
     input.taps && x.team.leads ? tap : undefined,
   );
   if (!x.team.leads) return undefined;
-  const output: EncodeOutput = { features: fromBlocks(x.memory, { at: a.normed, rows: tokens }, width), stages };
-  return { output, transfer: [output.features.buffer, ...stages.map(([, data]) => data.buffer)] };
+  const last = input.steps.to === towerSteps(x.config).to;
+  const features = last ? fromBlocks(x.memory, { at: a.normed, rows: tokens }, width) : undefined;
+  const output: EncodeOutput = { features, stages };
+  return { output, transfer: [...(features ? [features.buffer] : []), ...stages.map(([, data]) => data.buffer)] };
 };
 
 /** image_features f32 [P,W] in, image_embeds f32 [P,D] out. */
@@ -255,7 +300,7 @@ export interface GatherOwn {
 /** Stored rows of the token table in, text_embeds f32 [rows,D] out; NaN or infinite elements in the first output of each worker. */
 const embedTokens: Program<ModelContext> = (x, input: GatherInput, own: GatherOwn): Reply => {
   const { dim } = x.config;
-  const arena = new Arena(x.plan.free);
+  const arena = new Arena(x.plan.idle, x.plan.limit);
   const table = arena.take(input.distinct * dim * STORAGE_BYTES[input.storage]);
   const index = arena.take(input.rows * 4);
   const embeds = arena.take(input.rows * dim * 4);
@@ -288,7 +333,7 @@ export interface ScatterOwn {
 /** Text rows with the image rows put in their slots. */
 const fuse: Program<ModelContext> = (x, input: ScatterInput, own: ScatterOwn): Reply | undefined => {
   const { dim } = x.config;
-  const arena = new Arena(x.plan.free);
+  const arena = new Arena(x.plan.idle, x.plan.limit);
   const text = arena.take(input.rows * dim * 4);
   const source = arena.take(input.sources * dim * 4);
   const index = arena.take(input.sources * 4);
@@ -323,6 +368,7 @@ export const PROGRAMS = {
   sumInt8Columns,
   timeTiles,
   pack,
+  arrive,
   takeOut,
   square,
   preprocess,

@@ -1,9 +1,11 @@
 import { JanusError } from "../errors.js";
+import type { JanusConfig } from "../model/config.js";
 import { readTableRows } from "../model/embedding.js";
 import type { Pairing } from "../model/fusion.js";
 import { distinctRows, tokenRows } from "../model/token-ids.js";
 import type { Tensor } from "../tensor.js";
 import { STORAGE_BYTES } from "../wasm/abi.js";
+import { ALIGNMENT } from "../wasm/memory.js";
 import type { Engine, TowerImage } from "./engine.js";
 import { checkFloats, stackFloats, zeroFloats } from "./floats.js";
 import type { OpenModel } from "./load.js";
@@ -13,6 +15,12 @@ import { STORAGE_OF } from "./weights.js";
 
 /** Rows of a sequence that are embedded and fused at a time: bounds what the workers' memory grows by. */
 const CHUNK_ROWS = 1024;
+
+/** Bytes that embedding and fusing take of the workers' memory at most. */
+export function sequenceBytes({ dim, maxPositions }: Pick<JanusConfig, "dim" | "maxPositions">): number {
+  // Two lists of rows in f32 and an index, each on a cache line of its own.
+  return Math.min(CHUNK_ROWS, maxPositions) * (2 * dim * 4 + 4) + 3 * ALIGNMENT;
+}
 
 /** text_embeds [B,T,D] of input_ids [B,T]. Reads the distinct rows of each chunk from the source, never the table. */
 export async function embedTokenIds(

@@ -14,19 +14,20 @@ export interface StagingPlan {
   readonly end: Pointer;
 }
 
-/** Lays out staging from `free` on; without `shared` memory there are no rooms in it. E_OOM beyond 4 GiB. */
+/** Lays out staging from `begin` on; without `shared` memory there are no `rooms` in it. E_OOM beyond 4 GiB. */
 export function planStaging(
-  free: Pointer,
+  begin: Pointer,
   threads: number,
   roomBytes: number,
   sliceBytes: number,
   shared: boolean,
+  rooms = ROOMS,
 ): StagingPlan {
-  const arena = new Arena(free);
+  const arena = new Arena(begin);
   const slices = Array.from({ length: threads }, () => ({
     stored: arena.take(shared ? 0 : sliceBytes),
     widened: arena.take(2 * sliceBytes),
   }));
-  const rooms = Array.from({ length: shared ? ROOMS : 0 }, () => arena.take(roomBytes));
-  return { slices, rooms, end: arena.end };
+  const places = Array.from({ length: shared ? rooms : 0 }, () => arena.take(roomBytes));
+  return { slices, rooms: places, end: arena.end };
 }

@@ -1,4 +1,5 @@
 import { JanusError } from "../errors.js";
+import type { ModelPlan, Placement } from "../model/plan.js";
 import { imageFlop } from "../model/work.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
@@ -8,9 +9,11 @@ import { Engine } from "./engine.js";
 import { takeEngineFlags } from "./engine-flags.js";
 import type { Host, ModelInput } from "./host.js";
 import type { OpenModel } from "./load.js";
-import { keptDType, openModel, planMemory } from "./load.js";
+import { keptDType, openModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
 import { checkLoadOptions } from "./options.js";
+import { planResidency } from "./residency.js";
+import { StreamedWeights } from "./streamed-weights.js";
 import { chooseVariant } from "./variant.js";
 import { loadWeights } from "./weights.js";
 
@@ -30,6 +33,10 @@ export interface Runtime {
   readonly engineFlags: readonly string[];
   /** Bytes of weights in memory. */
   readonly weightBytes: number;
+  /** Whether all weights stay in memory, or some are read for every image. */
+  readonly residency: "resident" | "stream";
+  /** Bytes planned: WebAssembly memory, and rooms beside it that weights are read to. It grows for a large picture alone, within the budget. */
+  readonly memoryBytes: number;
   /** What was not as asked or expected, in words. */
   readonly notes: readonly string[];
 }
@@ -38,6 +45,8 @@ export interface StartedModel {
   readonly model: OpenModel;
   readonly engine: Engine;
   readonly runtime: Runtime;
+  /** Memory is scarce: what can wait is not done beside. */
+  readonly sparing: boolean;
   /** Closes the source and ends what the host started. */
   readonly close: () => Promise<void>;
 }
@@ -80,25 +89,36 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const worthTiming = flop >= TIMED_FLOP;
     // The first prompt of a small model would wait longer for a thread than for everything else.
     if (!worthTiming) host.expectPrompt();
-    const plan = planMemory(opened, options.dtype ?? "auto", threads);
+    const { dtype: asDtype = "auto", residency = "resident", memoryBudget } = options;
+    const canShare = host.sharesMemory ?? (!inProcess && typeof SharedArrayBuffer !== "undefined");
+    const planned = planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
+    const { plan, shared, stream } = planned;
     // Flags of the engine come before everything that is compiled.
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];
-    const chosen = await chooseVariant(host, variant, threads);
+    const chosen = await chooseVariant(host, variant, threads, shared);
     const { module, tiles } = chosen;
     const startWorker = (): WorkerHandle => workers.shift() ?? host.startWorker();
-    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker, inProcess });
+    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker, shared, inProcess });
     const dtype = keptDType(plan);
     const kinds = dtype === "int8" ? (["float", "int8"] as const) : (["float"] as const);
     const tileNotes = worthTiming ? await engine.timeTiles(kinds, signal) : [];
-    const total = storedBytes(opened);
+    const total = storedBytes(opened, plan.placements);
     if (source.remote) onProgress?.({ status: "download", file: source.label });
     const onBytes = (loaded: number): void =>
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
-    await loadWeights(engine, opened.checkpoint, opened.bound, plan.placements, onBytes, signal);
-    engine.endPacking();
-    if (dtype === "int8") await engine.sumInt8Columns(signal);
+    const { checkpoint, bound } = opened;
+    if (stream) {
+      const weights = new StreamedWeights(engine, checkpoint, bound, plan, stream);
+      await weights.load(onBytes, signal);
+      engine.reside(weights);
+    } else {
+      await loadWeights(engine, checkpoint, bound, plan.placements, onBytes, signal);
+      engine.endPacking();
+      if (dtype === "int8") await engine.sumInt8Columns(signal);
+    }
     onProgress?.({ status: "done", file: source.label });
+    const residencyNotes = residency === "stream" ? [residencyNote(plan)] : [];
     const runtime: Runtime = {
       variant: chosen.variant,
       threads,
@@ -109,6 +129,8 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
       engine: host.engine,
       engineFlags: host.engineFlags(),
       weightBytes: plan.weightBytes,
+      residency: stream ? "stream" : "resident",
+      memoryBytes: planned.bytes,
       // Looked up: what a server or a cache refuses may be met at the first prompt.
       get notes() {
         return [
@@ -116,6 +138,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
           ...chosen.notes,
           ...flagNotes,
           ...tileNotes,
+          ...residencyNotes,
           ...config.warnings,
           ...(source.notes ?? []),
         ];
@@ -126,7 +149,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
       await source.close();
       await host.dispose();
     };
-    return { model: opened, engine, runtime, close };
+    return { model: opened, engine, runtime, sparing: stream !== undefined || memoryBudget !== undefined, close };
   } catch (error) {
     await engine?.dispose();
     await Promise.all(workers.map((worker) => worker.terminate()));
@@ -159,12 +182,20 @@ function noThreads({ engine }: Host, asked: number): JanusError {
   );
 }
 
-/** Bytes that loading reads: every tensor in use but the token table. */
-function storedBytes(model: OpenModel): number {
+/** Bytes that loading reads. */
+function storedBytes({ bound }: OpenModel, placements: readonly Placement[]): number {
   let total = 0;
-  for (const [role, tensor] of model.bound) {
-    if (role === "embed_tokens.weight") continue;
-    total += storedRowBytes(tensor) * (tensor.shape[0] ?? 1);
+  for (const { role } of placements) {
+    const tensor = bound.get(role);
+    if (tensor) total += storedRowBytes(tensor) * (tensor.shape[0] ?? 1);
   }
   return total;
+}
+
+/** What stays in memory of a model that streams, in words. */
+function residencyNote({ parts, weights }: ModelPlan): string {
+  const blocks = parts.slice(1, 1 + weights.blocks.length);
+  const staying = blocks.filter(({ slot }) => slot === undefined).length;
+  if (parts.every(({ slot }) => slot === undefined)) return "stream: all weights fit the memory budget, and stay";
+  return `stream: ${staying} of ${blocks.length} blocks stay in memory, the others are read for every image`;
 }

@@ -38,15 +38,15 @@ export async function probe(host: Host, variant: Variant): Promise<VariantReport
 }
 
 /**
- * The variant to run with this many threads. Asked for by name it is taken or refused (E_UNSUPPORTED, a usage error), never replaced;
+ * The variant to run with this many threads, or with one that shares its memory with the caller. Asked for by name it is taken or refused (E_UNSUPPORTED, a usage error), never replaced;
  * `"auto"` takes relaxed SIMD where it runs and fuses, and says so in the notes where it does not.
  */
 export async function chooseVariant(
   host: Host,
   asked: "auto" | VariantFamily,
   threads: number,
+  threaded = threads > 1,
 ): Promise<ChosenVariant> {
-  const threaded = threads > 1;
   const notes: string[] = [];
   let family = asked;
   let report: VariantReport | undefined;

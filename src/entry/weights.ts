@@ -1,9 +1,10 @@
 import { JanusError } from "../errors.js";
-import type { Placement } from "../model/plan.js";
+import type { Placement, WeightPart } from "../model/plan.js";
+import { offset } from "../ops/context.js";
 import { largestSlice } from "../ops/pack.js";
 import { elements } from "../tensor.js";
-import type { Storage } from "../wasm/abi.js";
-import { PANEL, roundUp, STORAGE } from "../wasm/abi.js";
+import type { Pointer, Storage } from "../wasm/abi.js";
+import { PANEL, roundUp, STORAGE, STORAGE_BYTES } from "../wasm/abi.js";
 import { ALIGNMENT } from "../wasm/memory.js";
 import { type BoundTensor, storedRowBytes } from "../weights/bound-tensor.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
@@ -25,7 +26,7 @@ export const STORAGE_OF: Readonly<Record<WeightDtype, Storage>> = {
 };
 
 /** Rows of one stored tensor: one read. */
-interface Piece {
+export interface Piece {
   readonly placement: Placement;
   readonly tensor: BoundTensor;
   readonly name: string;
@@ -35,7 +36,7 @@ interface Piece {
 }
 
 /** What is read to one room, and how each piece is packed from there. */
-interface Batch {
+export interface Batch {
   readonly pieces: Piece[];
   readonly staged: StagedPiece[];
   bytes: number;
@@ -53,20 +54,14 @@ export async function loadWeights(
   onBytes: (loaded: number) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const batches = cut(bound, placements);
-  const roomBytes = Math.max(0, ...batches.map(({ bytes }) => bytes));
-  const rowBytes = Math.max(0, ...placements.map((placement) => matrixRowBytes(placement, bound)));
+  const batches = cut(bound, placements, BATCH_BYTES);
+  const { roomBytes, sliceBytes } = sizesOf(batches, bound, placements);
   const failing = new AbortController();
   const ending = signal ? AbortSignal.any([signal, failing.signal]) : failing.signal;
   const staged = batches.flatMap((batch) => batch.staged);
-  const packing = engine.pack(staged, roomBytes, largestSlice(rowBytes), ending);
-  const read = ({ pieces, staged }: Batch, room: Uint8Array): Promise<unknown> =>
-    Promise.all(
-      pieces.map(({ tensor, firstRow, rows, bytes }, index) => {
-        const { from } = staged[index]!;
-        return checkpoint.readRowsInto(tensor, firstRow, rows, room.subarray(from, from + bytes), ending);
-      }),
-    );
+  const packing = engine.pack(staged, roomBytes, sliceBytes, ending);
+  const read = (batch: Batch, room: Uint8Array): Promise<unknown> =>
+    Promise.all(readBatch(checkpoint, batch, (from, bytes) => room.subarray(from, from + bytes), ending));
   let loaded = 0;
   let filled: Promise<unknown> = Promise.resolve();
   try {
@@ -89,13 +84,66 @@ export async function loadWeights(
   }
   const counts = await packing.done();
   failing.signal.throwIfAborted();
-  const pieces = batches.flatMap((batch) => batch.pieces);
-  checkFinite(pieces.map(({ name }, at) => ({ name, count: counts[at] ?? 0 })));
+  checkFinite(
+    batches.flatMap((batch) => batch.pieces),
+    counts,
+  );
 }
 
-function checkFinite(pieces: readonly { readonly name: string; readonly count: number }[]): void {
+/** What `loadWeights` takes beside the weights: bytes of the largest batch, and of the largest slice of one. */
+export function loadingSizes(
+  bound: ReadonlyMap<string, BoundTensor>,
+  placements: readonly Placement[],
+): { readonly roomBytes: number; readonly sliceBytes: number } {
+  return sizesOf(cut(bound, placements, BATCH_BYTES), bound, placements);
+}
+
+/** Each part as one batch: what is read of it at a time, and how it is packed from there. */
+export function cutParts(bound: ReadonlyMap<string, BoundTensor>, parts: readonly WeightPart[]): Batch[] {
+  return parts.map(
+    ({ placements }) => cut(bound, placements, Number.POSITIVE_INFINITY)[0] ?? { pieces: [], staged: [], bytes: 0 },
+  );
+}
+
+/** Whether a tensor lies in the checkpoint as in memory: of a packed one all do, in the precision that it was packed in. */
+export function isInPlace(bound: ReadonlyMap<string, BoundTensor>, placement: Placement): boolean {
+  const { layout, dtype } = boundTensor(bound, placement);
+  return placement.kind === "copy" || (placement.kind === "vector" && layout === "vector8" && dtype === "F32");
+}
+
+/** The address of a piece that is. */
+export function inPlaceAt({ placement, stored, first }: StagedPiece): Pointer {
+  return offset(placement.at, first, stored === "int8" ? 1 : STORAGE_BYTES[stored]);
+}
+
+function sizesOf(
+  batches: readonly Batch[],
+  bound: ReadonlyMap<string, BoundTensor>,
+  placements: readonly Placement[],
+): { readonly roomBytes: number; readonly sliceBytes: number } {
+  const rowBytes = Math.max(0, ...placements.map((placement) => matrixRowBytes(placement, bound)));
+  return { roomBytes: Math.max(0, ...batches.map(({ bytes }) => bytes)), sliceBytes: largestSlice(rowBytes) };
+}
+
+/** The reads of a batch, under way, each of `bytes` bytes to where `target` says for its place `from` in the batch. */
+export function readBatch(
+  checkpoint: Checkpoint,
+  { pieces, staged }: Batch,
+  target: (from: number, bytes: number) => Uint8Array,
+  signal: AbortSignal,
+): Promise<void>[] {
+  return pieces.map(({ tensor, firstRow, rows, bytes }, index) =>
+    checkpoint.readRowsInto(tensor, firstRow, rows, target(staged[index]!.from, bytes), signal),
+  );
+}
+
+/** E_NUMERIC names the tensors of the pieces that have elements which are not finite. */
+export function checkFinite(pieces: readonly { readonly name: string }[], counts: readonly number[]): void {
   const nonFinite = new Map<string, number>();
-  for (const { name, count } of pieces) if (count > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + count);
+  for (const [at, { name }] of pieces.entries()) {
+    const count = counts[at] ?? 0;
+    if (count > 0) nonFinite.set(name, (nonFinite.get(name) ?? 0) + count);
+  }
   if (nonFinite.size === 0) return;
   const list = [...nonFinite].slice(0, 8).map(([name, count]) => `${name} (${count})`);
   throw new JanusError(
@@ -106,9 +154,9 @@ function checkFinite(pieces: readonly { readonly name: string; readonly count: n
 
 /**
  * Every tensor in order, cut into whole rows at panel boundaries, where a stored tensor ends (q, k and v make up one layer), and where a
- * batch is full.
+ * batch of `most` bytes is full.
  */
-function cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Placement[]): Batch[] {
+function cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Placement[], most: number): Batch[] {
   const batches: Batch[] = [];
   for (const placement of placements) {
     const tensor = boundTensor(bound, placement);
@@ -117,7 +165,7 @@ function cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Place
     for (const [part, name] of tensor.names.entries()) {
       const end = (part + 1) * partRows;
       for (let firstRow = part * partRows; firstRow < end; ) {
-        const { batch, rows } = roomFor(end - firstRow, rowBytes, batches);
+        const { batch, rows } = roomFor(end - firstRow, rowBytes, batches, most);
         add(batch, { placement, tensor, name, firstRow, rows, bytes: rows * rowBytes }, batches.length - 1);
         firstRow += rows;
       }
@@ -127,16 +175,16 @@ function cut(bound: ReadonlyMap<string, BoundTensor>, placements: readonly Place
 }
 
 /** How many of `rows` the last batch takes, or else a new one: all of them, or whole panels. */
-function roomFor(rows: number, rowBytes: number, batches: Batch[]): { batch: Batch; rows: number } {
+function roomFor(rows: number, rowBytes: number, batches: Batch[], batchBytes: number): { batch: Batch; rows: number } {
   const last = batches.at(-1);
-  const room = last ? BATCH_BYTES - roundUp(last.bytes, ALIGNMENT) : 0;
+  const room = last ? batchBytes - roundUp(last.bytes, ALIGNMENT) : 0;
   const fitting = Math.floor(room / rowBytes);
   if (last && fitting >= rows) return { batch: last, rows };
   const panels = Math.floor(fitting / PANEL) * PANEL;
   if (last && panels > 0) return { batch: last, rows: panels };
   const batch: Batch = { pieces: [], staged: [], bytes: 0 };
   batches.push(batch);
-  const most = Math.max(PANEL, Math.floor(BATCH_BYTES / rowBytes / PANEL) * PANEL);
+  const most = Math.max(PANEL, Math.floor(batchBytes / rowBytes / PANEL) * PANEL);
   return { batch, rows: Math.min(rows, most) };
 }
 

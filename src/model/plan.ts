@@ -1,42 +1,15 @@
 import { attentionScratch, keyElements, queryElements, valueElements } from "../ops/attention.js";
 import { attentionInt16Scratch, headLevelBytes } from "../ops/attention-int16.js";
-import type { Norm } from "../ops/layernorm.js";
-import type { Linear } from "../ops/linear.js";
 import { linearScratchBytes } from "../ops/linear.js";
 import type { Levels } from "../ops/quantise.js";
-import type { Pointer, Storage } from "../wasm/abi.js";
-import {
-  ARENA_BASE,
-  blockElements,
-  int8PanelBytes,
-  levelElements,
-  PANEL,
-  panelElements,
-  roundUp,
-  STORAGE_BYTES,
-} from "../wasm/abi.js";
-import { Arena } from "../wasm/memory.js";
-
+import type { Pointer } from "../wasm/abi.js";
+import { ARENA_BASE, blockElements, levelElements, roundUp } from "../wasm/abi.js";
+import { ALIGNMENT, Arena, MEMORY_LIMIT } from "../wasm/memory.js";
 import type { JanusConfig } from "./config.js";
+import type { MatrixStorage, Placement, Weights } from "./plan-weights.js";
+import { partBytes, planWeights } from "./plan-weights.js";
 
-/** One transformer block's weights, named as in siglip_vit.py. */
-export interface BlockWeights {
-  readonly norm1: Norm;
-  readonly qkv: Linear;
-  readonly proj: Linear;
-  readonly norm2: Norm;
-  readonly fc1: Linear;
-  readonly fc2: Linear;
-}
-
-/** Every weight of the tower and the aligner, bound to an address. */
-export interface Weights {
-  readonly patchEmbed: Linear;
-  readonly posEmbed: Pointer;
-  readonly blocks: readonly BlockWeights[];
-  readonly norm: Norm;
-  readonly aligner: readonly Linear[];
-}
+export type { BlockWeights, MatrixStorage, Placement, Weights } from "./plan-weights.js";
 
 /**
  * Activations of one image, matrices in column blocks (`Blocks` of ops/context.ts); images are encoded one after another. Buffers that are never alive together
@@ -69,143 +42,125 @@ export interface Activations {
   readonly quantised: Omit<Levels, "form">;
 }
 
-/**
- * Where one stored tensor goes: rows to columns of panels, in their own precision or in 8 bits; elements one after another, widened to f32 or, of a packed
- * checkpoint, as they are.
- */
-export type Placement =
-  | { readonly role: string; readonly kind: "panels"; readonly at: Pointer; readonly k: number; readonly wide: boolean }
-  | {
-      readonly role: string;
-      readonly kind: "int8";
-      readonly at: Pointer;
-      readonly scales: Pointer;
-      readonly k: number;
-    }
-  | { readonly role: string; readonly kind: "vector" | "copy"; readonly at: Pointer };
-
 /** The whole memory of a model: plain data, the same on every worker. */
 export interface ModelPlan {
   readonly weights: Weights;
   readonly activations: Activations;
-  /** In execution order. */
+  /** Of what stays in memory, in execution order. */
   readonly placements: readonly Placement[];
+  /** Everything, by part: those before the blocks, of each block, of the last norm, of the aligner. */
+  readonly parts: readonly WeightPart[];
+  /** Where the bytes of `Residency.arriving` begin. */
+  readonly arriving: Pointer;
   readonly control: Pointer;
   readonly scratch: Pointer;
   readonly scratchBytes: number;
-  /** First byte after everything planned: pictures, sequences and what is being loaded use what follows, growing the memory. */
+  /** First byte of what is in use only while an image is computed: pictures, sequences and what is being loaded begin here, growing the memory. */
+  readonly idle: Pointer;
+  /** What the memory may grow to. */
+  readonly limit: number;
+  /** First byte after everything planned. */
   readonly free: Pointer;
+  /** Of all places for weights. */
   readonly weightBytes: number;
   readonly activationBytes: number;
 }
 
-/** How a matrix is stored in the checkpoint, whether in panels already, and what its panels are in: the same, f32 (dtype "fp32") or 8 bits. */
-export interface MatrixStorage {
-  readonly packed: boolean;
-  readonly stored: Storage | "int8";
-  readonly panels: Storage | "int8";
+/** Weights that are needed together. */
+export interface WeightPart {
+  readonly placements: readonly Placement[];
+  /** Which of the places that parts take in turn it comes to; undefined of one that stays in memory. */
+  readonly slot: number | undefined;
 }
 
-/** Lays out control block, weights in execution order, activations and the workers' scratch. E_OOM beyond 4 GiB. */
+/** Which parts are in memory all the time, and where the others come to when they are needed. */
+export interface Residency {
+  /** By part: those before the blocks, of each block, of the last norm, of the aligner. */
+  readonly stays: readonly boolean[];
+  /** Places for those that do not stay, each as large as the largest of them, taken in turn. */
+  readonly slots: number;
+  /** Bytes beside the weights for what comes. */
+  readonly arriving: number;
+  /** What the memory may grow to. */
+  readonly limit: number;
+}
+
+/**
+ * Lays out control block, weights in execution order, the workers' scratch and activations. Without a `residency` all weights stay in memory. E_OOM beyond
+ * 4 GiB.
+ */
 export function planModel(
   config: JanusConfig,
   storage: (role: string) => MatrixStorage,
   threads: number,
   controlBytes: number,
+  residency?: Residency,
 ): ModelPlan {
   const arena = new Arena(ARENA_BASE);
   const control = arena.take(controlBytes);
   const weightsBegin = arena.end;
-  const placements: Placement[] = [];
-  /** Four bytes for each of `count`, to whole panels. */
-  const perColumn = (count: number): Pointer => arena.take(roundUp(count, PANEL) * 4);
-  const vector = (role: string, count: number): Pointer => {
-    const at = perColumn(count);
-    placements.push({ role, kind: "vector", at });
-    return at;
-  };
-  const linear = (role: string, columns: number, k: number): Linear => {
-    const { packed, stored, panels: kept } = storage(`${role}.weight`);
-    const weight = `${role}.weight`;
-    if (kept === "int8") {
-      const panels = arena.take(int8PanelBytes(columns, k));
-      const scales = perColumn(columns);
-      if (packed)
-        placements.push(
-          { role: weight, kind: "copy", at: panels },
-          { role: `${role}.scales`, kind: "vector", at: scales },
-        );
-      else placements.push({ role: weight, kind: "int8", at: panels, scales, k });
-      const bias = vector(`${role}.bias`, columns);
-      return { panels, scales, bias, sums: perColumn(columns), columns, k };
-    }
-    const panels = arena.take(panelElements(columns, k) * STORAGE_BYTES[kept]);
-    const wide = kept !== stored;
-    if (packed) placements.push({ role: weight, kind: wide ? "vector" : "copy", at: panels });
-    else placements.push({ role: weight, kind: "panels", at: panels, k, wide });
-    return { panels, bias: vector(`${role}.bias`, columns), columns, k, storage: kept };
-  };
-  const norm = (role: string): Norm => ({
-    weight: vector(`${role}.weight`, config.width),
-    bias: vector(`${role}.bias`, config.width),
-    width: config.width,
-    eps: config.layerNormEps,
+  const slots = residency && planSlots(arena, config, storage, residency);
+  const { weights, parts: placed } = planWeights(config, storage, (part) => {
+    const slot = slots?.slotOf[part];
+    return slot === undefined ? arena : new Arena(slots!.begins[slot]!);
   });
-
-  const patchEmbed = linear("patch_embed", config.width, 3 * config.patchSize ** 2);
-  const posEmbed = vector("pos_embed", config.tokens * config.width);
-  const blocks: BlockWeights[] = [];
-  for (let n = 0; n < config.blocks; n++) {
-    blocks.push({
-      norm1: norm(`blocks.${n}.norm1`),
-      qkv: linear(`blocks.${n}.qkv`, 3 * config.width, config.width),
-      proj: linear(`blocks.${n}.proj`, config.width, config.width),
-      norm2: norm(`blocks.${n}.norm2`),
-      fc1: linear(`blocks.${n}.fc1`, config.mlpWidth, config.width),
-      fc2: linear(`blocks.${n}.fc2`, config.width, config.mlpWidth),
-    });
-  }
-  const finalNorm = norm("norm");
-  const aligner: Linear[] = [];
-  for (let n = 0; n < config.aligner.depth; n++) {
-    aligner.push(linear(`aligner.layers.${n}`, config.dim, n === 0 ? config.width : config.dim));
-  }
-
-  const activationsBegin = arena.end;
-  const eights = blocks
-    .flatMap(({ qkv, proj, fc1, fc2 }) => [qkv, proj, fc1, fc2])
-    .filter((layer) => "scales" in layer);
-  const activations = planActivations(arena, config, Math.max(0, ...eights.map(({ k }) => k)));
+  const parts = placed.map((placements, part) => ({ placements, slot: slots?.slotOf[part] }));
+  const weightsEnd = arena.end;
+  const arriving = arena.take(residency?.arriving ?? 0);
   const shape = { tokens: config.tokens, heads: config.heads, headWidth: config.headWidth };
   const attending = Math.max(attentionScratch(shape), attentionInt16Scratch(shape));
   const scratchBytes = roundUp(Math.max(linearScratchBytes(config.tokens), attending), 64);
   const scratch = arena.take(scratchBytes * threads);
+  const eights = weights.blocks
+    .flatMap(({ qkv, proj, fc1, fc2 }) => [qkv, proj, fc1, fc2])
+    .filter((layer) => "scales" in layer);
+  const { activations, idle } = planActivations(arena, config, Math.max(0, ...eights.map(({ k }) => k)));
   return {
-    weights: { patchEmbed, posEmbed, blocks, norm: finalNorm, aligner },
+    weights,
     activations,
-    placements,
+    placements: parts.filter(({ slot }) => slot === undefined).flatMap(({ placements }) => placements),
+    parts,
     control,
+    arriving,
     scratch,
     scratchBytes,
+    idle,
+    limit: residency?.limit ?? MEMORY_LIMIT,
     free: arena.end,
-    weightBytes: activationsBegin - weightsBegin,
-    activationBytes: arena.end - activationsBegin,
+    weightBytes: weightsEnd - weightsBegin,
+    activationBytes: arena.end - weightsEnd,
   };
 }
 
-/** `widest`: columns of the widest rows that are quantised. */
-function planActivations(arena: Arena, config: JanusConfig, widest: number): Activations {
+interface Slots {
+  readonly begins: readonly Pointer[];
+  /** By part; undefined where it stays. */
+  readonly slotOf: readonly (number | undefined)[];
+}
+
+/** Places for the parts that come and go, which take them in turn: the one that is computed on is never that of the next. */
+function planSlots(
+  arena: Arena,
+  config: JanusConfig,
+  storage: (role: string) => MatrixStorage,
+  { stays, slots }: Residency,
+): Slots {
+  const bytes = partBytes(config, storage);
+  const largest = Math.max(0, ...bytes.filter((_, part) => !stays[part]));
+  const begins = Array.from({ length: slots }, () => arena.take(largest));
+  let coming = 0;
+  return { begins, slotOf: bytes.map((_, part) => (stays[part] ? undefined : coming++ % slots)) };
+}
+
+/** `widest`: columns of the widest rows that are quantised. From `idle` on nothing is in use between images. */
+function planActivations(
+  arena: Arena,
+  config: JanusConfig,
+  widest: number,
+): { readonly activations: Activations; readonly idle: Pointer } {
   const { tokens, width, dim } = config;
   const shape = { tokens, heads: config.heads, headWidth: config.headWidth };
   const matrix = (columns: number): number => blockElements(tokens, columns);
-  const stream = arena.take(matrix(width) * 4);
-  const normed = arena.take(matrix(width) * 4);
-  const perRow = widest > 0 ? tokens * 4 : 0;
-  const quantised = {
-    at: arena.take(widest > 0 ? Math.max(levelElements(tokens, widest) * 2, headLevelBytes(shape)) : 0),
-    scales: arena.take(perRow),
-    zeros: arena.take(perRow),
-  };
   const base = arena.end;
   let end: number = base;
   /** A group of buffers alive together, laid over the other groups. */
@@ -222,10 +177,7 @@ function planActivations(arena: Arena, config: JanusConfig, widest: number): Act
   const feeding = group();
   const aligning = group();
   const pixels = patching(3 * config.imageSize ** 2);
-  const planned = {
-    stream,
-    normed,
-    quantised,
+  const overlaid = {
     pixels,
     square: pixels,
     levels: patching(3 * 256),
@@ -238,5 +190,17 @@ function planActivations(arena: Arena, config: JanusConfig, widest: number): Act
     embeds: [aligning(matrix(dim)), aligning(matrix(dim))] as const,
   };
   arena.take(end - base);
-  return planned;
+  const perRow = widest > 0 ? tokens * 4 : 0;
+  const activations = {
+    ...overlaid,
+    stream: arena.take(matrix(width) * 4),
+    normed: arena.take(matrix(width) * 4),
+    quantised: {
+      at: arena.take(widest > 0 ? Math.max(levelElements(tokens, widest) * 2, headLevelBytes(shape)) : 0),
+      scales: arena.take(perRow),
+      zeros: arena.take(perRow),
+    },
+  };
+  // A picture becomes the square or the pixels that the next program begins with: those stay where they are.
+  return { activations, idle: (base + roundUp(3 * config.imageSize ** 2 * 4, ALIGNMENT)) as Pointer };
 }

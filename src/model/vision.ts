@@ -17,6 +17,26 @@ export type Tap = (stage: string, at: Pointer) => void;
 export type ImageForm = "pixels" | "square";
 
 /**
+ * Some of the steps of the tower, [from, to): 0 is what comes before the blocks, 1 the first block, `blocks` + 1 the last norm. Each needs its part of the weights
+ * (`ModelPlan.parts`), and leaves all that the next one needs in the activations.
+ */
+export interface Steps {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** All of them. */
+export function towerSteps({ blocks }: Pick<JanusConfig, "blocks">): Steps {
+  return { from: 0, to: blocks + 2 };
+}
+
+/** The step after the tower: the aligner, in one. */
+export function alignerStep(config: Pick<JanusConfig, "blocks">): Steps {
+  const { to } = towerSteps(config);
+  return { from: to, to: to + 1 };
+}
+
+/**
  * The vision tower on one image: activations.pixels [3,S,S], or the same numbers by activations.square [S,S,3] and activations.levels [3,256], to
  * activations.normed [P,W], in column blocks.
  *
@@ -29,6 +49,7 @@ export function encodeImage(
   w: Weights,
   a: Activations,
   form: ImageForm,
+  steps: Steps,
   tap?: Tap,
 ): void {
   const { tokens: rows, width } = config;
@@ -39,14 +60,19 @@ export function encodeImage(
   const hidden = { at: a.hidden, rows };
   const heads = { tokens: rows, heads: config.heads, headWidth: config.headWidth };
 
-  // x = self.patch_embed(x)
-  // x = x + self.pos_embed
-  if (form === "pixels") patchify(x, a.patches, a.pixels, config.imageSize, config.patchSize);
-  else patchifyRgb(x, a.patches, a.square, a.levels, config.imageSize, config.patchSize);
-  linear(x, stream, patches, w.patchEmbed, { residual: plainRows(w.posEmbed, width) });
-  tap?.("vision.patch_embed", a.stream);
+  const taken = (step: number): boolean => steps.from <= step && step < steps.to;
+
+  if (taken(0)) {
+    // x = self.patch_embed(x)
+    // x = x + self.pos_embed
+    if (form === "pixels") patchify(x, a.patches, a.pixels, config.imageSize, config.patchSize);
+    else patchifyRgb(x, a.patches, a.square, a.levels, config.imageSize, config.patchSize);
+    linear(x, stream, patches, w.patchEmbed, { residual: plainRows(w.posEmbed, width) });
+    tap?.("vision.patch_embed", a.stream);
+  }
 
   w.blocks.forEach((block, n) => {
+    if (!taken(n + 1)) return;
     // x = x + self.attn(self.norm1(x))
     const toAttention = rowsFor(x, normed, block.qkv);
     layernorm(x, toAttention, stream, block.norm1);
@@ -63,5 +89,5 @@ export function encodeImage(
   });
 
   // x = self.norm(x)
-  layernorm(x, normed, stream, w.norm);
+  if (taken(w.blocks.length + 1)) layernorm(x, normed, stream, w.norm);
 }

@@ -43,7 +43,7 @@ export function largestSlice(rowBytes: number): number {
  * Takes pieces to their places: matrices [rows, k], stored row-major, into panels, kept as stored, when `wide` widened to f32, or quantised to 8
  * bits; vectors widened to f32, or copied. Returns how many elements of each piece are NaN or infinite in the slices that this worker took.
  *
- * Whoever is free takes the next slice. `widened` has room for one in f32.
+ * Whoever is free takes the next slice. `widened` has room for one in f32. What lies in its place as it is to lie there is only looked through.
  */
 export function packPieces(x: OpContext, pieces: readonly StoredPiece[], supply: Supply, widened: Pointer): number[] {
   const nonFinite = pieces.map(() => 0);
@@ -61,7 +61,8 @@ export function packPieces(x: OpContext, pieces: readonly StoredPiece[], supply:
     if (placement.kind === "copy" || stored === "int8") {
       if (target !== undefined && target !== src) x.kernels.copyRows(target, src, count * bytes, 0, 0, 0, 1);
     } else if (placement.kind === "vector") {
-      x.kernels.widen(offset(placement.at, first + begin), src, stored, 0, count);
+      const dst = offset(placement.at, first + begin);
+      if (dst !== src) x.kernels.widen(dst, src, stored, 0, count);
     } else if (placement.kind === "int8") {
       x.kernels.packInt8(placement.at, placement.scales, src, widened, k, stored, first + begin, 0, end - begin);
     } else if (placement.wide && stored !== STORAGE.f32) {

@@ -5,17 +5,21 @@ import { roundUp } from "./abi.js";
 /** What every planned buffer is aligned to: a cache line, so that two workers never write the same one. */
 export const ALIGNMENT = 64;
 
-const PAGE = 65536;
+/** What a memory is measured in. */
+export const PAGE_BYTES = 65536;
 
 /** The most that a wasm32 memory can hold, in bytes. */
-export const MEMORY_LIMIT = 65536 * PAGE;
+export const MEMORY_LIMIT = 65536 * PAGE_BYTES;
 
 /** Hands out addresses upwards from `base`, once: the plan of a memory, not an allocator. */
 export class Arena {
+  readonly #limit: number;
   #end: number;
 
-  constructor(base: number) {
+  /** Nothing is to lie beyond `limit`. */
+  constructor(base: number, limit: number = MEMORY_LIMIT) {
     this.#end = roundUp(base, ALIGNMENT);
+    this.#limit = limit;
   }
 
   /** First byte not handed out yet. */
@@ -23,15 +27,16 @@ export class Arena {
     return this.#end as Pointer;
   }
 
-  /** Reserves `bytes`. E_OOM when they do not fit below 4 GiB, before anything is allocated. */
+  /** Reserves `bytes`. E_OOM when they do not fit below the limit, before anything is allocated. */
   take(bytes: number): Pointer {
     const at = this.#end;
     const end = at + roundUp(bytes, ALIGNMENT);
-    if (!Number.isSafeInteger(end) || end > MEMORY_LIMIT) {
-      throw new JanusError(
-        "E_OOM",
-        `planning memory: ${at + bytes} bytes needed, but a WebAssembly memory ends at ${MEMORY_LIMIT}; use a smaller dtype, model or picture`,
-      );
+    if (!Number.isSafeInteger(end) || end > this.#limit) {
+      const reason =
+        this.#limit < MEMORY_LIMIT
+          ? `the memory budget leaves ${this.#limit}; use a smaller picture or a larger budget`
+          : `a WebAssembly memory ends at ${MEMORY_LIMIT}; use a smaller dtype, model or picture`;
+      throw new JanusError("E_OOM", `planning memory: ${at + bytes} bytes needed, but ${reason}`);
     }
     this.#end = end;
     return at as Pointer;
@@ -40,14 +45,14 @@ export class Arena {
 
 /** 64 KiB pages that cover `bytes`. */
 export function pagesFor(bytes: number): number {
-  return Math.ceil(bytes / PAGE);
+  return Math.ceil(bytes / PAGE_BYTES);
 }
 
 /** Creates a memory of at least `bytes`; shared memories may grow to the full 4 GiB. E_OOM when the host refuses. */
 export function createMemory(bytes: number, shared: boolean): WebAssembly.Memory {
   const initial = pagesFor(bytes);
   try {
-    return new WebAssembly.Memory(shared ? { initial, maximum: MEMORY_LIMIT / PAGE, shared } : { initial });
+    return new WebAssembly.Memory(shared ? { initial, maximum: MEMORY_LIMIT / PAGE_BYTES, shared } : { initial });
   } catch (cause) {
     throw outOfMemory(bytes, cause);
   }
@@ -55,7 +60,7 @@ export function createMemory(bytes: number, shared: boolean): WebAssembly.Memory
 
 /** Grows `memory` to at least `bytes`. E_OOM when the host refuses. Views made before are stale afterwards. */
 export function ensureMemory(memory: WebAssembly.Memory, bytes: number): void {
-  const missing = pagesFor(bytes) - memory.buffer.byteLength / PAGE;
+  const missing = pagesFor(bytes) - memory.buffer.byteLength / PAGE_BYTES;
   if (missing <= 0) return;
   try {
     memory.grow(missing);

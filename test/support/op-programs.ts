@@ -3,7 +3,7 @@ import { type PreprocessConfig, preprocessPicture, squarePicture } from "#dist/i
 import { projectImage } from "#dist/model/aligner.js";
 import type { JanusConfig } from "#dist/model/config.js";
 import type { Activations, Weights } from "#dist/model/plan.js";
-import { encodeImage, type ImageForm } from "#dist/model/vision.js";
+import { encodeImage, type ImageForm, towerSteps } from "#dist/model/vision.js";
 import { type AttentionInputs, type AttentionShape, attention } from "#dist/ops/attention.js";
 import { attentionInt16 } from "#dist/ops/attention-int16.js";
 import { copyRows, fillRgb } from "#dist/ops/canvas.js";
@@ -95,7 +95,15 @@ function encode(
   const seen: [string, Float32Array][] = [];
   const tap = (stage: string, at: Pointer): number =>
     seen.push([stage, fromBlocks(x.memory, { at, rows: config.tokens }, config.width)]);
-  encodeImage(x, config, weights, activations, form, taps ? tap : undefined);
+  encodeImage(
+    x,
+    config,
+    weights,
+    activations,
+    form,
+    towerSteps({ blocks: weights.blocks.length }),
+    taps ? tap : undefined,
+  );
   return seen;
 }
 

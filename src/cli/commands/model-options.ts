@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import type { LoadOptions } from "../../entry/options.js";
+import { byteSize } from "./byte-size.js";
 
 /** Flags that every command which computes takes. */
 export interface ModelFlags {
@@ -10,6 +11,8 @@ export interface ModelFlags {
   readonly variant?: "simd" | "relaxed";
   readonly engineFlags: "auto" | "none";
   readonly verify?: boolean;
+  readonly residency?: "resident" | "stream";
+  readonly memoryBudget?: number;
   readonly json?: boolean;
   readonly force?: boolean;
   readonly verbose?: boolean;
@@ -44,6 +47,19 @@ export function addRuntime(command: Command): Command {
       ]),
     )
     .addOption(engineFlagsOption())
+    .addOption(
+      new Option(
+        "--residency <residency>",
+        "keep all weights in memory, or read those that do not fit the budget for every image, each while the one before is computed",
+      )
+        .choices(["resident", "stream"])
+        .default("resident"),
+    )
+    .option(
+      "--memory-budget <bytes>",
+      "what WebAssembly memory and weights under way may take: 128000000, or 128MB, 128MiB; refused where it is too small",
+      byteSize,
+    )
     .option("--verify", "compare a packed checkpoint with its checksums first: every byte is read")
     .option("--json", "print one JSON object on stdout: dims, runtime, timings in ms, peakMemoryBytes")
     .option("--force", "overwrite an existing output")
@@ -62,8 +78,17 @@ export function engineFlagsOption(): Option {
 
 /** Load options of these flags. */
 export function loadOptions(flags: ModelFlags, signal: AbortSignal): LoadOptions {
-  const { dtype, threads, engineFlags, verify = false, variant } = flags;
-  return { dtype, threads, engineFlags, verify, signal, ...(variant && { variant }) };
+  const { dtype, threads, engineFlags, verify = false, variant, residency = "resident", memoryBudget } = flags;
+  return {
+    dtype,
+    threads,
+    engineFlags,
+    verify,
+    residency,
+    signal,
+    ...(variant && { variant }),
+    ...(memoryBudget !== undefined && { memoryBudget }),
+  };
 }
 
 function threads(text: string): "auto" | number {

@@ -2,18 +2,13 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { Encoded } from "#dist/entry/engine.js";
 import { openModel, planMemory } from "#dist/entry/load.js";
-import {
-  type EncodeOutput,
-  type ModelContext,
-  type PackInput,
-  PROGRAMS,
-  type StagedPiece,
-  startModel,
-} from "#dist/entry/programs.js";
+import { type ModelContext, type PackInput, PROGRAMS, type StagedPiece, startModel } from "#dist/entry/programs.js";
 import { planStaging, ROOMS } from "#dist/entry/staging.js";
 import { tilesOf } from "#dist/entry/variant.js";
 import type { RgbImage } from "#dist/image/pixels.js";
+import { towerSteps } from "#dist/model/vision.js";
 import { sliceCount } from "#dist/ops/pack.js";
 import { CONTROL_BYTES, STOP, WORD } from "#dist/threads/control.js";
 import { Ring } from "#dist/threads/ring.js";
@@ -177,14 +172,20 @@ test("answers are copies that are handed over, stages only when asked for", asyn
   assert.equal(squared.transfer, [square.data.buffer]);
   assertSameBits(call("preprocess", x, square, square.data).output as Float32Array, pixels);
 
-  const plain = call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd", "absent") }, pixels);
-  const { features, stages } = plain.output as EncodeOutput;
+  const steps = towerSteps(x.config);
+  const plain = call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd", "absent"), steps }, pixels);
+  const { features, stages } = plain.output as Encoded;
   assert.is(features.length, tokens * width);
   assert.equal([stages.length, plain.transfer], [0, [features.buffer]]);
-  const looked = call("encode", x, { form: "square", taps: false, tiles: tilesOf("simd", "absent") }, square.data);
-  assertSameBits((looked.output as EncodeOutput).features, features, "looked up from the square");
-  const tapped = call("encode", x, { form: "pixels", taps: true, tiles: tilesOf("simd", "absent") }, pixels);
-  const output = tapped.output as EncodeOutput;
+  const looked = call(
+    "encode",
+    x,
+    { form: "square", taps: false, tiles: tilesOf("simd", "absent"), steps },
+    square.data,
+  );
+  assertSameBits((looked.output as Encoded).features, features, "looked up from the square");
+  const tapped = call("encode", x, { form: "pixels", taps: true, tiles: tilesOf("simd", "absent"), steps }, pixels);
+  const output = tapped.output as Encoded;
   assertSameBits(output.features, features);
   assert.equal(
     output.stages.map(([name]) => name),
@@ -195,7 +196,12 @@ test("answers are copies that are handed over, stages only when asked for", asyn
 
   const embeds = call("project", x, { tiles: tilesOf("simd", "absent") }, features);
   assert.is((embeds.output as Float32Array).length, tokens * dim);
-  call("encode", x, { form: "pixels", taps: false, tiles: tilesOf("simd", "absent") }, new Float32Array(pixels.length));
+  call(
+    "encode",
+    x,
+    { form: "pixels", taps: false, tiles: tilesOf("simd", "absent"), steps },
+    new Float32Array(pixels.length),
+  );
   const again = call("project", x, { tiles: tilesOf("simd", "absent") }, features).output;
   assertSameBits(
     again as Float32Array,
