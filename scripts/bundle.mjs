@@ -62,7 +62,8 @@ await build({
   platform: "browser",
   target: "es2022",
   minify: true,
-  sourcemap: true,
+  // The package has no maps: servers of bundlers would look for one that is named.
+  sourcemap: "external",
   logLevel: "warning",
 });
 await writeFile(

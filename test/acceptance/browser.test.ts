@@ -8,8 +8,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
 import type * as Library from "#dist/entry/browser/index.js";
-import type { EmbedRequest, Tensor } from "#dist/entry/node/index.js";
 import { createDecoder } from "#dist/entry/node/decoder.js";
+import type { EmbedRequest, Tensor } from "#dist/entry/node/index.js";
 import { Janus } from "#dist/entry/node/index.js";
 import { type BrowserContext, chromiumInstalled, type Page, withChromium } from "../support/chromium.js";
 import { PageServer } from "../support/page-server.js";
@@ -279,7 +279,10 @@ for (const isolated of installed ? [true, false] : []) {
         assert.match(found.refused, /-threads$/);
       } else {
         assert.match(found.notes.join(), /^1 thread: page is not cross-origin isolated/);
-        assert.match(found.refused, /^E_UNSUPPORTED: loading: threads must be 1 or auto here, got 2: page is not cross/);
+        assert.match(
+          found.refused,
+          /^E_UNSUPPORTED: loading: threads must be 1 or auto here, got 2: page is not cross/,
+        );
       }
     }));
 
@@ -308,7 +311,10 @@ if (installed) {
       for (const [at, path] of recorded.entries()) {
         const expected = await decoder.decode(new Uint8Array(readFileSync(golden(path))), path);
         const { size, base64, failure } = found[at]!;
-        if (failure !== undefined) {console.log(path, failure); continue;}
+        if (failure !== undefined) {
+          console.log(path, failure);
+          continue;
+        }
         assert.equal(size, [expected.width, expected.height], `${path}: ${failure}`);
         const rgb = Buffer.from(base64, "base64");
         let [sum, most] = [0, 0];
@@ -317,7 +323,7 @@ if (installed) {
           sum += levels;
           most = Math.max(most, levels);
         }
-        console.log(path, most, (sum/rgb.length).toFixed(3));
+        console.log(path, most, (sum / rgb.length).toFixed(3));
       }
       await decoder.dispose();
     }));
