@@ -1,14 +1,19 @@
 import type { ImageFormat } from "./format.js";
 
+/** A picture as a decoder is to see it. */
+export interface BarePicture {
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
+  /** Where it lies on a larger one, which is black around it: the first frame of an animation. */
+  readonly place?: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+}
+
 /**
- * The parts of a JPEG or WebP that make its pixels: without EXIF, whose orientation, and colour profiles, which a decoder might apply where Pillow's `convert("RGB")`
- * does not. What cannot be read to its pixels is left as it is, for the decoder to refuse.
+ * The parts of a JPEG or WebP that make its colours: without EXIF, whose orientation, without profiles and alpha, which a decoder might apply where Pillow's
+ * `convert("RGB")` does not; and of an animation its first frame. What cannot be read to its pixels is left as it is, for the decoder to refuse.
  */
-export function barePicture(
-  bytes: Uint8Array<ArrayBuffer>,
-  format: Exclude<ImageFormat, "png">,
-): Uint8Array<ArrayBuffer>[] {
-  return (format === "jpeg" ? bareJpeg(bytes) : bareWebp(bytes)) ?? [bytes];
+export function barePicture(bytes: Uint8Array<ArrayBuffer>, format: Exclude<ImageFormat, "png">): BarePicture {
+  if (format === "webp") return bareWebp(bytes) ?? { parts: [bytes] };
+  return { parts: bareJpeg(bytes) ?? [bytes] };
 }
 
 /** Segments that hold pixels begin with another marker; of application data JFIF's (0) and Adobe's (14) say how colours are stored. */
@@ -33,26 +38,72 @@ function bareJpeg(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] | u
 
 const RIFF_HEADER = 12;
 const CHUNK_HEADER = 8;
-const METADATA: readonly string[] = ["ICCP", "EXIF", "XMP "];
-/** The bits of VP8X that say so. */
-const METADATA_BITS = 0x2c;
+/** What is before the chunks of a frame: its place and size, duration and flags. */
+const FRAME_HEADER = 16;
+/** Bits of VP8X for a profile, alpha, EXIF, XMP and an animation. */
+const DROPPED_BITS = 0x3e;
+/** Where a lossless stream says that its alpha is meant, and the bit. */
+const LOSSLESS_ALPHA = { at: CHUNK_HEADER + 4, bit: 0x10 };
 
-function bareWebp(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] | undefined {
-  const header = bytes.slice(0, RIFF_HEADER);
+interface Chunk {
+  readonly kind: string;
+  /** With its header. */
+  readonly whole: Uint8Array<ArrayBuffer>;
+}
+
+function bareWebp(bytes: Uint8Array<ArrayBuffer>): BarePicture | undefined {
+  const chunks = chunksOf(bytes, RIFF_HEADER);
+  const canvas = chunks?.find(({ kind }) => kind === "VP8X")?.whole;
+  const frame = chunks?.find(({ kind }) => kind === "ANMF")?.whole;
+  if (!frame) return chunks && { parts: riff(chunks) };
+  const inside = chunksOf(frame, CHUNK_HEADER + FRAME_HEADER);
+  if (!inside || !canvas || canvas.length < CHUNK_HEADER + 10) return undefined;
+  const place = {
+    x: 2 * uint24(frame, CHUNK_HEADER),
+    y: 2 * uint24(frame, CHUNK_HEADER + 3),
+    width: 1 + uint24(canvas, CHUNK_HEADER + 4),
+    height: 1 + uint24(canvas, CHUNK_HEADER + 7),
+  };
+  return { parts: riff(inside), place };
+}
+
+/** The chunks from `at` to the end, each padded to an even size; undefined where one is cut short. */
+function chunksOf(bytes: Uint8Array<ArrayBuffer>, from: number): Chunk[] | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const parts = [header];
-  for (let at = RIFF_HEADER; at < bytes.length; ) {
+  const chunks: Chunk[] = [];
+  for (let at = from; at < bytes.length; ) {
     if (at + CHUNK_HEADER > bytes.length) return undefined;
     const kind = String.fromCharCode(...bytes.subarray(at, at + 4));
     const size = view.getUint32(at + 4, true);
     const end = at + CHUNK_HEADER + size + (size % 2);
     if (end > bytes.length) return undefined;
-    const part = kind === "VP8X" ? bytes.slice(at, end) : bytes.subarray(at, end);
-    if (kind === "VP8X" && size > 0) part[CHUNK_HEADER]! &= ~METADATA_BITS;
-    if (!METADATA.includes(kind)) parts.push(part);
+    chunks.push({ kind, whole: bytes.subarray(at, end) });
     at = end;
   }
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  new DataView(header.buffer).setUint32(4, length - CHUNK_HEADER, true);
-  return parts;
+  return chunks;
+}
+
+/** A file of the chunks that have colours. */
+function riff(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer>[] {
+  const kept: Uint8Array<ArrayBuffer>[] = [];
+  for (const { kind, whole } of chunks) {
+    if (kind === "VP8 ") kept.push(whole);
+    if (kind === "VP8L") kept.push(cleared(whole, LOSSLESS_ALPHA.at, LOSSLESS_ALPHA.bit));
+    if (kind === "VP8X") kept.push(cleared(whole, CHUNK_HEADER, DROPPED_BITS));
+  }
+  const header = new Uint8Array(RIFF_HEADER);
+  header.set(new TextEncoder().encode("RIFF    WEBP"));
+  const length = kept.reduce((sum, part) => sum + part.length, 4);
+  new DataView(header.buffer).setUint32(4, length, true);
+  return [header, ...kept];
+}
+
+function cleared(part: Uint8Array<ArrayBuffer>, at: number, bits: number): Uint8Array<ArrayBuffer> {
+  const copy = part.slice();
+  if (at < copy.length) copy[at]! &= ~bits;
+  return copy;
+}
+
+function uint24(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
 }

@@ -73,7 +73,8 @@ export class Pool {
     let force: ReturnType<typeof setTimeout> | undefined;
     const onAbort = (): void => {
       stopProgram(this.#control, STOP.cancelled);
-      force = setTimeout(() => this.#lose(unstoppable(program)), this.#grace);
+      // A worker that shares nothing cannot hear of it, and is no worse for that: its program is waited for.
+      if (isShared(this.#control)) force = setTimeout(() => this.#lose(unstoppable(program)), this.#grace);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -147,6 +148,10 @@ export class Pool {
       this.#workers.forEach(post);
     });
   }
+}
+
+function isShared({ buffer }: Int32Array): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 }
 
 function unstoppable(program: string): JanusError {

@@ -1,11 +1,15 @@
 import { JanusError } from "../../errors.js";
-import { barePicture } from "../../image/bare-picture.js";
+import { type BarePicture, barePicture } from "../../image/bare-picture.js";
 import { encodedSize } from "../../image/encoded-size.js";
 import type { ImageFormat } from "../../image/format.js";
 import { type RgbImage, rgbFromRgba, sizeFault } from "../../image/pixels.js";
 
-/** Alpha is dropped afterwards, and must not have been multiplied before. Of a picture without metadata there is nothing to turn or convert. */
-const AS_STORED: ImageBitmapOptions = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
+/**
+ * A picture without metadata has nothing to turn or convert. It has no alpha either; Chromium leaves what a lossless WebP has in that place as it is only where neither the
+ * bitmap is asked to be other than by default nor the canvas has alpha.
+ */
+const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: "none" };
+const OPAQUE: CanvasRenderingContext2DSettings = { alpha: false, willReadFrequently: true };
 
 /**
  * RGB of a JPEG or WebP by the browser's own decoder: of an animation the first frame.
@@ -20,21 +24,42 @@ export async function decodeByBrowser(
   const size = encodedSize(bytes, format);
   const fault = size === undefined ? "it has no size" : sizeFault(size.width, size.height);
   if (fault !== undefined) throw refusal(label, `${fault}; give a complete JPEG, PNG or WebP`);
+  const { parts, place } = barePicture(bytes, format);
+  const picture = await drawn(parts, format, label);
+  return place === undefined ? picture : placed(picture, place);
+}
+
+async function drawn(
+  parts: readonly Uint8Array<ArrayBuffer>[],
+  format: Exclude<ImageFormat, "png">,
+  label: string,
+): Promise<RgbImage> {
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(new Blob(barePicture(bytes, format), { type: `image/${format}` }), AS_STORED);
+    bitmap = await createImageBitmap(new Blob([...parts], { type: `image/${format}` }), AS_STORED);
   } catch (cause) {
     throw refusal(label, "this browser finds it damaged; give a complete JPEG, PNG or WebP", cause);
   }
   const { width, height } = bitmap;
   try {
-    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    const context = new OffscreenCanvas(width, height).getContext("2d", OPAQUE);
     if (!context) throw refusal(label, `this browser has no canvas of ${width}x${height}; give a smaller picture`);
     context.drawImage(bitmap, 0, 0);
     return { width, height, data: rgbFromRgba(context.getImageData(0, 0, width, height).data) };
   } finally {
     bitmap.close();
   }
+}
+
+/** A frame on its canvas, of which it covers what it covers. */
+function placed(frame: RgbImage, { x, y, width, height }: NonNullable<BarePicture["place"]>): RgbImage {
+  const data = new Uint8Array(width * height * 3);
+  const columns = Math.max(0, Math.min(frame.width, width - x));
+  for (let row = 0; row < frame.height && y + row < height; row++) {
+    const from = row * frame.width * 3;
+    data.set(frame.data.subarray(from, from + columns * 3), ((y + row) * width + x) * 3);
+  }
+  return { width, height, data };
 }
 
 function refusal(label: string, why: string, cause?: unknown): JanusError {

@@ -389,6 +389,31 @@ test("an error that comes with the abort gives way to the reason, a lost worker 
   assert.is(((await lost) as JanusError).code, "E_INTERNAL");
 });
 
+test("a worker that shares no memory is waited for, whatever the grace period, and stays", async () => {
+  const answers: ((message: FromWorker) => void)[] = [];
+  const posted: ToWorker[] = [];
+  const worker: WorkerHandle = {
+    post: (message) => void posted.push(message),
+    onMessage: (listener) => void answers.push(listener),
+    onEnd() {},
+    terminate: async () => assert.unreachable("it was ended"),
+  };
+  const control = new Int32Array(CONTROL_BYTES / 4);
+  const starting = Pool.start({ count: 1, startWorker: () => worker, control, setup: undefined, grace: 10 });
+  answers[0]?.({ kind: "ready" });
+  const pool = await starting;
+  const call = new AbortController();
+  const work = rejection(pool.run("long", undefined, { signal: call.signal }));
+  call.abort("enough");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  answers[0]?.({ kind: "done", output: 1 });
+  assert.is(await work, "enough");
+  const next = pool.run("next", undefined);
+  answers[0]?.({ kind: "done", output: 2 });
+  assert.equal(await next, [2]);
+  assert.is(posted.length, 3);
+});
+
 test("a program that left in time does not lose the pool when the grace period is over", () =>
   withPool(
     2,
