@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { suite } from "uvu";
+import { gzipSync } from "node:zlib";
+import { suite, type Test } from "uvu";
 import * as assert from "uvu/assert";
 import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
 import type * as Library from "#dist/entry/browser/index.js";
@@ -39,6 +40,11 @@ const CASES: readonly Case[] = readdirSync(golden("cases")).map((name) =>
 const CHECKPOINTS = [...new Set(CASES.flatMap((c) => [c.checkpoint, ...c.equivalent_checkpoints]))];
 const casesOf = (checkpoint: string): readonly Case[] =>
   CASES.filter((c) => [c.checkpoint, ...c.equivalent_checkpoints].includes(checkpoint));
+
+/** What the package has for browsers. */
+const BUNDLES = ["index", "shared", "worker", "transformers"];
+/** Bytes of all of it, gzipped. */
+const LIMIT = 60e3;
 
 /** A tensor as text, for the way into a page and out of it. */
 interface Sent {
@@ -80,7 +86,7 @@ async function embedInPage({ model, variant, threads, cases }: Work): Promise<Do
     if (variant === "relaxed") for (const byte of bytes) text += String.fromCharCode(byte);
     return { type, dims, base64: btoa(text), sha256 };
   };
-  const loaded = await janus.Janus.load(model, { variant, threads });
+  const loaded = await janus.Janus.load(model, { variant, threads, store: false });
   const results: Record<string, Sent & { sha256: string }>[] = [];
   for (const { requests, inputs } of cases) {
     const stages: Record<string, Tensor> = {};
@@ -203,9 +209,37 @@ function floats({ base64 }: Sent): Float32Array {
   return new Float32Array(new Uint8Array(Buffer.from(base64, "base64")).buffer);
 }
 
+interface Visit {
+  readonly page: Page;
+}
+
+/** A browser and its page for the tests of one suite. */
+function visiting(test: Test<Visit>, isolated: boolean): void {
+  let leave: (() => Promise<void>) | undefined;
+  test.before(async (context) => {
+    const server = await PageServer.start({ isolated });
+    await new Promise<void>((resolve, reject) => {
+      const visit = withChromium(async (browser) => {
+        const page = await openPage(browser, server);
+        Object.assign(context, { page });
+        await new Promise<void>((left) => {
+          leave = async () => {
+            left();
+            await visit;
+            await server.close();
+          };
+          resolve();
+        });
+      });
+      visit.catch(reject);
+    });
+  });
+  test.after(() => leave?.());
+}
+
 /** Opens the page, whose script has the library. */
-async function openPage(context: BrowserContext, server: PageServer): Promise<Page> {
-  const page = await context.newPage();
+async function openPage(browser: BrowserContext, server: PageServer): Promise<Page> {
+  const page = await browser.newPage();
   const errors: string[] = [];
   page.on("pageerror", ({ message }) => errors.push(message));
   await page.goto(server.url);
@@ -219,303 +253,291 @@ async function openPage(context: BrowserContext, server: PageServer): Promise<Pa
 
 const installed = chromiumInstalled();
 
-for (const isolated of installed ? [true, false] : []) {
-  const test = suite<{ server: PageServer }>(`browser, ${isolated ? "isolated" : "not isolated"}`);
-  test.before(async (context) => {
-    context.server = await PageServer.start({ isolated });
+const files = suite("browser, files");
+files("all JavaScript for a browser is small, and needs no package, no other origin and no code from text", () => {
+  const sizes = BUNDLES.map((name) => {
+    const text = readFileSync(`${ROOT}dist/entry/browser/${name}.js`, "utf8");
+    const imported = [...text.matchAll(/\b(?:from|import)\s*\(?["']([^"']+)["']/g)].map(([, path]) => path ?? "");
+    for (const path of imported) assert.match(path, /^\.\/(index|shared)\.js$/, `${name}.js imports ${path}`);
+    assert.not.match(text, /\beval\(|new Function\(|\bimport\(|sourceMappingURL/, name);
+    return gzipSync(text, { level: 9 }).length;
   });
-  test.after(({ server }) => server.close());
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(total <= LIMIT, `${total} bytes compressed: ${sizes.join(" + ")}`);
+});
+files.run();
 
-  test("every recorded case", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      for (const threads of isolated ? [1, 2] : [1]) {
-        for (const checkpoint of CHECKPOINTS) {
-          const expected = await hashesInNode(checkpoint);
-          const plain = await page.evaluate(embedInPage, await workOf(checkpoint, "simd", threads));
-          assert.is(plain.variant, threads === 1 ? "simd" : "simd-threads");
-          const got = plain.cases.map((stages) =>
-            Object.fromEntries(Object.entries(stages).map(([name, { sha256 }]) => [name, sha256])),
-          );
-          assert.equal(got, expected, `${checkpoint}, ${threads} threads: the bytes of Node`);
+for (const isolated of installed ? [true, false] : []) {
+  const test = suite<Visit>(`browser, ${isolated ? "isolated" : "not isolated"}`);
+  visiting(test, isolated);
 
-          const relaxed = await page.evaluate(embedInPage, await workOf(checkpoint, "relaxed", threads));
-          assert.is(relaxed.variant, threads === 1 ? "relaxed" : "relaxed-threads");
-          for (const [at, c] of casesOf(checkpoint).entries()) {
-            const recorded = await readTensors(golden(`cases/${c.name}/expected.safetensors`));
-            const stages = relaxed.cases[at]!;
-            for (const [name, tensor] of Object.entries({ ...recorded, inputsEmbeds: recorded["inputs_embeds"]! })) {
-              const stage = stages[name === "vision.norm" ? "image_features" : name];
-              if (tensor.type !== "float32" || stage === undefined) continue;
-              const found = difference(floats(stage), recordedRows(c, name, tensor), tensor.dims.at(-1));
-              assert.ok(isWithin(found), `${c.name} on ${checkpoint}, ${name}: ${differenceText(found)}`);
-            }
-            assert.ok(stages["inputsEmbeds"], c.name);
-          }
+  test("every recorded case", async ({ page }) => {
+    const threads = isolated ? 2 : 1;
+    for (const checkpoint of CHECKPOINTS) {
+      const expected = await hashesInNode(checkpoint);
+      const plain = await page.evaluate(embedInPage, await workOf(checkpoint, "simd", threads));
+      assert.is(plain.variant, threads === 1 ? "simd" : "simd-threads");
+      const got = plain.cases.map((stages) =>
+        Object.fromEntries(Object.entries(stages).map(([name, { sha256 }]) => [name, sha256])),
+      );
+      assert.equal(got, expected, `${checkpoint}, ${threads} threads: the bytes of Node`);
+
+      const relaxed = await page.evaluate(embedInPage, await workOf(checkpoint, "relaxed", threads));
+      assert.is(relaxed.variant, threads === 1 ? "relaxed" : "relaxed-threads");
+      for (const [at, c] of casesOf(checkpoint).entries()) {
+        const recorded = await readTensors(golden(`cases/${c.name}/expected.safetensors`));
+        const stages = relaxed.cases[at]!;
+        for (const [name, tensor] of Object.entries({ ...recorded, inputsEmbeds: recorded["inputs_embeds"]! })) {
+          const stage = stages[name === "vision.norm" ? "image_features" : name];
+          if (tensor.type !== "float32" || stage === undefined) continue;
+          const found = difference(floats(stage), recordedRows(c, name, tensor), tensor.dims.at(-1));
+          assert.ok(isWithin(found), `${c.name} on ${checkpoint}, ${name}: ${differenceText(found)}`);
         }
+        assert.ok(stages["inputsEmbeds"], c.name);
       }
-    }));
+    }
+  });
 
-  test("threads: what is granted, and what is asked for", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const found = await page.evaluate(async () => {
-        const model = await janus.Janus.load("/models/demo");
-        const { threads, notes } = model.runtime;
-        await model.dispose();
-        const refused = await janus.Janus.load("/models/demo", { threads: 2 }).then(
-          async (other) => {
-            const { variant } = other.runtime;
-            await other.dispose();
-            return variant;
-          },
-          (error: Library.JanusError) => `${error.code}: ${error.message}`,
-        );
-        return { threads, notes: [...notes], refused };
-      }, undefined);
-      assert.is(found.threads, 1, "the demo model is too small to share");
-      if (isolated) {
-        assert.equal(found.notes, []);
-        assert.match(found.refused, /-threads$/);
-      } else {
-        assert.match(found.notes.join(), /^1 thread: page is not cross-origin isolated/);
-        assert.match(
-          found.refused,
-          /^E_UNSUPPORTED: loading: threads must be 1 or auto here, got 2: page is not cross/,
+  test("threads: what is granted, and what is asked for", async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const model = await janus.Janus.load("/models/demo");
+      const { threads, notes } = model.runtime;
+      await model.dispose();
+      const refused = await janus.Janus.load("/models/demo", { threads: 2 }).then(
+        async (other) => {
+          const { variant } = other.runtime;
+          await other.dispose();
+          return variant;
+        },
+        (error: Library.JanusError) => `${error.code}: ${error.message}`,
+      );
+      return { threads, notes: [...notes], refused };
+    }, undefined);
+    assert.is(found.threads, 1, "the demo model is too small to share");
+    if (isolated) {
+      assert.equal(found.notes, []);
+      assert.match(found.refused, /-threads$/);
+    } else {
+      assert.match(found.notes.join(), /^1 thread: page is not cross-origin isolated/);
+      assert.match(found.refused, /^E_UNSUPPORTED: loading: threads must be 1 or auto here, got 2: page is not cross/);
+    }
+  });
+
+  test("an abort rejects with its reason and leaves the model usable", async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const model = await janus.Janus.load("/models/demo");
+      const request = { question: "What is on the right?", images: ["/models/demo/examples/06.png"] };
+      const before = await model.embed(request);
+      const reasons: unknown[] = [];
+      for (const after of [0, 1, 5, 20]) {
+        const call = new AbortController();
+        const work = model.embed([request, request, request], { signal: call.signal });
+        setTimeout(() => call.abort("enough"), after);
+        reasons.push(
+          await work.then(
+            () => "enough", // It was faster.
+            (reason: unknown) => reason,
+          ),
         );
       }
-    }));
-
-  test("an abort rejects with its reason and leaves the model usable", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const found = await page.evaluate(async () => {
-        const model = await janus.Janus.load("/models/demo");
-        const request = { question: "What is on the right?", images: ["/models/demo/examples/06.png"] };
-        const before = await model.embed(request);
-        const reasons: unknown[] = [];
-        for (const after of [0, 1, 5, 20]) {
-          const call = new AbortController();
-          const work = model.embed([request, request, request], { signal: call.signal });
-          setTimeout(() => call.abort("enough"), after);
-          reasons.push(
-            await work.then(
-              () => "enough", // It was faster.
-              (reason: unknown) => reason,
-            ),
-          );
-        }
-        const load = new AbortController();
-        const loading = janus.Janus.load("/models/demo", { signal: load.signal });
-        load.abort("enough");
-        reasons.push(await loading.catch((reason: unknown) => reason));
-        const { data } = (await model.embed(request)).inputsEmbeds;
-        await model.dispose();
-        const late = await model.embed(request).catch((error: Library.JanusError) => error.code);
-        return { reasons, same: data.every((value, i) => value === before.inputsEmbeds.data[i]), late };
-      }, undefined);
-      assert.equal(found, { reasons: Array(5).fill("enough"), same: true, late: "E_DISPOSED" });
-    }));
+      const load = new AbortController();
+      const loading = janus.Janus.load("/models/demo", { signal: load.signal });
+      load.abort("enough");
+      reasons.push(await loading.catch((reason: unknown) => reason));
+      const { data } = (await model.embed(request)).inputsEmbeds;
+      await model.dispose();
+      const late = await model.embed(request).catch((error: Library.JanusError) => error.code);
+      return { reasons, same: data.every((value, i) => value === before.inputsEmbeds.data[i]), late };
+    }, undefined);
+    assert.equal(found, { reasons: Array(5).fill("enough"), same: true, late: "E_DISPOSED" });
+  });
 
   test.run();
 }
 
 if (installed) {
-  const test = suite<{ server: PageServer }>("browser, pictures");
-  test.before(async (context) => {
-    context.server = await PageServer.start({ isolated: true });
+  const test = suite<Visit>("browser, pictures");
+  visiting(test, true);
+
+  test("PNG to the byte as in Node, JPEG and WebP within a few levels", async ({ page }) => {
+    const decoder = createDecoder();
+    const recorded = [
+      ...pictures.map(({ file }) => `preprocess/${file}`),
+      ...extra.pictures.map(({ file }) => `preprocess-extra/${file}`),
+    ];
+    const found = await page.evaluate(
+      decodeInPage,
+      recorded.map((path) => `/test/golden/${path}`),
+    );
+    for (const [at, path] of recorded.entries()) {
+      const expected = await decoder.decode(new Uint8Array(readFileSync(golden(path))), path);
+      const { size, base64, failure } = found[at]!;
+      assert.equal(size, [expected.width, expected.height], `${path}: ${failure}`);
+      const rgb = Buffer.from(base64, "base64");
+      assert.is(rgb.length, expected.data.length);
+      const most = rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - expected.data[i]!)), 0);
+      // Of Chromium 156 one level, of CMYK alone.
+      assert.ok(most <= (path.endsWith(".png") ? 0 : 2), `${path}: ${most} levels`);
+    }
+    await decoder.dispose();
   });
-  test.after(({ server }) => server.close());
 
-  test("PNG to the byte as in Node, JPEG and WebP within a few levels", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const decoder = createDecoder();
-      const recorded = [
-        ...pictures.map(({ file }) => `preprocess/${file}`),
-        ...extra.pictures.map(({ file }) => `preprocess-extra/${file}`),
-      ];
-      const found = await page.evaluate(
-        decodeInPage,
-        recorded.map((path) => `/test/golden/${path}`),
-      );
-      for (const [at, path] of recorded.entries()) {
-        const expected = await decoder.decode(new Uint8Array(readFileSync(golden(path))), path);
-        const { size, base64, failure } = found[at]!;
-        assert.equal(size, [expected.width, expected.height], `${path}: ${failure}`);
-        const rgb = Buffer.from(base64, "base64");
-        assert.is(rgb.length, expected.data.length);
-        const most = rgb.reduce((most, level, i) => Math.max(most, Math.abs(level - expected.data[i]!)), 0);
-        // Of Chromium 156 one level, of CMYK alone.
-        assert.ok(most <= (path.endsWith(".png") ? 0 : 2), `${path}: ${most} levels`);
+  test("a picture in every form is the same picture", async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const url = "/models/demo/examples/06.png";
+      const blob = await (await fetch(url)).blob();
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      const bitmap = await createImageBitmap(blob);
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+      canvas?.drawImage(bitmap, 0, 0);
+      const pixels = canvas?.getImageData(0, 0, bitmap.width, bitmap.height);
+      const padded = new Uint8Array(bytes.length + 7);
+      padded.set(bytes, 5);
+      const data = `data:image/png;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}`;
+      const forms = {
+        url,
+        object: new URL(url, location.href),
+        blob,
+        file: new File([blob], "06.png"),
+        bytes,
+        buffer: bytes.buffer,
+        view: padded.subarray(5, 5 + bytes.length),
+        shared: new Uint8Array(new SharedArrayBuffer(bytes.length)),
+        data,
+        pixels: pixels!,
+      };
+      forms.shared.set(bytes);
+      const model = await janus.Janus.load("/models/demo");
+      const { data: expected } = await model.preprocess(url);
+      const same: string[] = [];
+      for (const [name, form] of Object.entries(forms)) {
+        const { data } = await model.preprocess(form);
+        if (data.every((value, i) => value === expected[i])) same.push(name);
       }
-      await decoder.dispose();
-    }));
-
-  test("a picture in every form is the same picture", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const found = await page.evaluate(async () => {
-        const url = "/models/demo/examples/06.png";
-        const blob = await (await fetch(url)).blob();
-        const bytes = new Uint8Array(await blob.arrayBuffer());
-        const bitmap = await createImageBitmap(blob);
-        const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-        canvas?.drawImage(bitmap, 0, 0);
-        const pixels = canvas?.getImageData(0, 0, bitmap.width, bitmap.height);
-        const padded = new Uint8Array(bytes.length + 7);
-        padded.set(bytes, 5);
-        const data = `data:image/png;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}`;
-        const forms = {
-          url,
-          object: new URL(url, location.href),
-          blob,
-          file: new File([blob], "06.png"),
-          bytes,
-          buffer: bytes.buffer,
-          view: padded.subarray(5, 5 + bytes.length),
-          shared: new Uint8Array(new SharedArrayBuffer(bytes.length)),
-          data,
-          pixels: pixels!,
-        };
-        forms.shared.set(bytes);
-        const model = await janus.Janus.load("/models/demo");
-        const { data: expected } = await model.preprocess(url);
-        const same: string[] = [];
-        for (const [name, form] of Object.entries(forms)) {
-          const { data } = await model.preprocess(form);
-          if (data.every((value, i) => value === expected[i])) same.push(name);
-        }
-        const refused: string[] = [];
-        const wrong = [
-          "/absent.png",
-          "/page.js",
-          new Blob(["GIF89a"]),
-          new ArrayBuffer(0),
-          "http://[",
-          7,
-          new Blob([bytes.subarray(0, 999)]),
-        ];
-        for (const form of [...wrong, "data:image/png;base64,%"])
-          refused.push(
-            await model.preprocess(form as never).then(
-              () => "taken",
-              (error: Library.JanusError) => `${error.code} ${error.message}`,
-            ),
-          );
-        await model.dispose();
-        return { same, forms: Object.keys(forms), refused, detached: bytes.length };
-      }, undefined);
-      assert.equal(found.same, found.forms);
-      assert.ok(found.detached > 0, "the caller's bytes are untouched");
-      for (const [at, pattern] of [
-        /^E_IO "\/absent.png": expected a picture, got status 404; /,
-        /^E_IMAGE "\/page.js": expected a JPEG, PNG or WebP, got 76 bytes/,
-        /^E_IMAGE image 1: .* got a GIF; /,
-        /^E_IMAGE image 1: .* got no bytes; /,
-        /^E_IMAGE "http:\/\/\[": expected a URL, bytes/,
-        /^E_IMAGE image 1: expected a URL, bytes.* got 7; /,
-        /^E_IMAGE image 1: cannot be decoded: it ends after 999 bytes, in the middle; /,
-        /^E_IMAGE image 1: expected base64 after the comma/,
-      ].entries())
-        assert.match(found.refused[at]!, pattern);
-    }));
-
-  test("the page goes on while a large picture is decoded and embedded", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const gap = await page.evaluate(async () => {
-        const model = await janus.Janus.load("/models/demo");
-        const blob = await new Promise<Blob>((resolve) => {
-          const canvas = new OffscreenCanvas(4000, 3000);
-          const context = canvas.getContext("2d");
-          for (let i = 0; i < 400; i++) {
-            context!.fillStyle = `hsl(${i} 80% 50%)`;
-            context!.fillRect((i % 20) * 200, Math.floor(i / 20) * 150, 190, 140);
-          }
-          void canvas.convertToBlob({ type: "image/png" }).then(resolve);
-        });
-        let [last, gap] = [performance.now(), 0];
-        const ticking = setInterval(() => {
-          const now = performance.now();
-          [gap, last] = [Math.max(gap, now - last), now];
-        }, 5);
-        const started = performance.now();
-        await model.embed({ question: "What is on the right?", images: [blob] });
-        const took = performance.now() - started;
-        clearInterval(ticking);
-        await model.dispose();
-        return { gap, took };
-      }, undefined);
-      // 36 MB of RGB: what is done on the page's own thread would take about as long as all of it.
-      assert.ok(gap.gap < Math.max(100, gap.took / 3), `${gap.gap.toFixed(0)} of ${gap.took.toFixed(0)} ms`);
-    }));
-
-  test("files that a person picked are a model; what is no model is refused", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const names = readdirSync(`${ROOT}models/demo`).filter((name) => /\.(json|safetensors)$/.test(name));
-      const found = await page.evaluate(async (names) => {
-        const files = await Promise.all(
-          names.map(async (name) => new File([await (await fetch(`/models/demo/${name}`)).blob()], name)),
+      const refused: string[] = [];
+      const wrong = [
+        "/absent.png",
+        "/page.js",
+        new Blob(["GIF89a"]),
+        new ArrayBuffer(0),
+        "http://[",
+        7,
+        new Blob([bytes.subarray(0, 999)]),
+      ];
+      for (const form of [...wrong, "data:image/png;base64,%"])
+        refused.push(
+          await model.preprocess(form as never).then(
+            () => "taken",
+            (error: Library.JanusError) => `${error.code} ${error.message}`,
+          ),
         );
-        const model = await janus.Janus.load(files);
-        const { inputsEmbeds } = await model.embed({
-          question: "What is on the right?",
-          images: ["/models/demo/examples/06.png"],
-        });
-        await model.dispose();
-        const refused: string[] = [];
-        for (const [wrong, options] of [
-          ["no model", {}],
-          ["/models", {}],
-          ["/models/demo", { assetsBase: "/nowhere/" }],
-          ["o/n", { hubUrl: "ftp://x" }],
-        ] as const)
-          refused.push(
-            await janus.Janus.load(wrong, options).then(
-              () => "loaded",
-              (error: Library.JanusError) => `${error.code} ${error.message}`,
-            ),
-          );
-        return { dims: inputsEmbeds.dims, refused };
-      }, names);
-      assert.equal(found.dims, [1, 90, 128]);
-      for (const [at, pattern] of [
-        /^E_USAGE opening "no model": expected an http/,
-        /^E_/,
-        /^E_IO loading: expected a WebAssembly binary at ".*nowhere\/relaxed.wasm", got status 404; .*assetsBase$|^E_INTERNAL .*worker/,
-        /^E_USAGE loading: hubUrl/,
-      ].entries())
-        assert.match(found.refused[at]!, pattern);
-    }));
+      await model.dispose();
+      return { same, forms: Object.keys(forms), refused, detached: bytes.length };
+    }, undefined);
+    assert.equal(found.same, found.forms);
+    assert.ok(found.detached > 0, "the caller's bytes are untouched");
+    for (const [at, pattern] of [
+      /^E_IO "\/absent.png": expected a picture, got status 404; /,
+      /^E_IMAGE "\/page.js": expected a JPEG, PNG or WebP, got \d+ bytes/,
+      /^E_IMAGE image 1: .* got a GIF; /,
+      /^E_IMAGE image 1: .* got no bytes; /,
+      /^E_IMAGE "http:\/\/\[": expected a URL, bytes/,
+      /^E_IMAGE image 1: expected a URL, bytes.* got 7; /,
+      /^E_IMAGE image 1: cannot be decoded: it ends after 999 bytes, in the middle; /,
+      /^E_IMAGE image 1: expected base64 after the comma/,
+    ].entries())
+      assert.match(found.refused[at]!, pattern);
+  });
 
-  test("a service worker computes by itself, with the same bytes", ({ server }) =>
-    withChromium(async (context) => {
-      const page = await openPage(context, server);
-      const found = await page.evaluate(async () => {
-        const request = { question: "What is on the right?", images: ["/models/demo/examples/06.png"] };
-        const { serviceWorker } = navigator;
-        await serviceWorker.register("/service-worker.js", { type: "module" });
-        const { active } = await serviceWorker.ready;
-        const answer = new Promise<MessageEvent>((resolve) => {
-          const channel = new MessageChannel();
-          channel.port1.onmessage = resolve;
-          active?.postMessage({ model: "/models/demo", request }, [channel.port2]);
-        });
-        const model = await janus.Janus.load("/models/demo");
-        const { data } = (await model.embed(request)).inputsEmbeds;
-        await model.dispose();
-        const { error, embeds, notes, threads } = (await answer).data;
-        return { error, threads, notes, same: data.every((value, i) => value === embeds?.[i]) };
-      }, undefined);
-      assert.equal(found, {
-        error: undefined,
-        threads: 1,
-        notes: ["1 thread: a service worker cannot start workers"],
-        same: true,
+  test("the page goes on while a large picture is decoded and embedded", async ({ page }) => {
+    const gap = await page.evaluate(async () => {
+      const model = await janus.Janus.load("/models/demo");
+      const blob = await new Promise<Blob>((resolve) => {
+        const canvas = new OffscreenCanvas(4000, 3000);
+        const context = canvas.getContext("2d");
+        for (let i = 0; i < 400; i++) {
+          context!.fillStyle = `hsl(${i} 80% 50%)`;
+          context!.fillRect((i % 20) * 200, Math.floor(i / 20) * 150, 190, 140);
+        }
+        void canvas.convertToBlob({ type: "image/png" }).then(resolve);
       });
-    }));
+      let [last, gap] = [performance.now(), 0];
+      const ticking = setInterval(() => {
+        const now = performance.now();
+        [gap, last] = [Math.max(gap, now - last), now];
+      }, 5);
+      const started = performance.now();
+      await model.embed({ question: "What is on the right?", images: [blob] });
+      const took = performance.now() - started;
+      clearInterval(ticking);
+      await model.dispose();
+      return { gap, took };
+    }, undefined);
+    // 36 MB of RGB: what is done on the page's own thread would take about as long as all of it.
+    assert.ok(gap.gap < Math.max(100, gap.took / 3), `${gap.gap.toFixed(0)} of ${gap.took.toFixed(0)} ms`);
+  });
+
+  test("files that a person picked are a model; what is no model is refused", async ({ page }) => {
+    const names = readdirSync(`${ROOT}models/demo`).filter((name) => /\.(json|safetensors)$/.test(name));
+    const found = await page.evaluate(async (names) => {
+      const files = await Promise.all(
+        names.map(async (name) => new File([await (await fetch(`/models/demo/${name}`)).blob()], name)),
+      );
+      const model = await janus.Janus.load(files);
+      const { inputsEmbeds } = await model.embed({
+        question: "What is on the right?",
+        images: ["/models/demo/examples/06.png"],
+      });
+      await model.dispose();
+      const refused: string[] = [];
+      for (const [wrong, options] of [
+        ["no model", {}],
+        ["/models", {}],
+        ["/models/demo", { assetsBase: "/nowhere/" }],
+        ["o/n", { hubUrl: "ftp://x" }],
+      ] as const)
+        refused.push(
+          await janus.Janus.load(wrong, options).then(
+            () => "loaded",
+            (error: Library.JanusError) => `${error.code} ${error.message}`,
+          ),
+        );
+      return { dims: inputsEmbeds.dims, refused };
+    }, names);
+    assert.equal(found.dims, [1, 90, 128]);
+    for (const [at, pattern] of [
+      /^E_USAGE opening "no model": expected an http/,
+      /^E_/,
+      /^E_IO loading: expected a WebAssembly binary at ".*nowhere\/relaxed.wasm", got status 404; .*assetsBase$|^E_INTERNAL .*worker/,
+      /^E_USAGE loading: hubUrl/,
+    ].entries())
+      assert.match(found.refused[at]!, pattern);
+  });
+
+  test("a service worker computes by itself, with the same bytes", async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const request = { question: "What is on the right?", images: ["/models/demo/examples/06.png"] };
+      const { serviceWorker } = navigator;
+      await serviceWorker.register("/service-worker.js", { type: "module" });
+      const { active } = await serviceWorker.ready;
+      const answer = new Promise<MessageEvent>((resolve) => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = resolve;
+        active?.postMessage({ model: "/models/demo", request }, [channel.port2]);
+      });
+      const model = await janus.Janus.load("/models/demo");
+      const { data } = (await model.embed(request)).inputsEmbeds;
+      await model.dispose();
+      const { error, embeds, notes, threads } = (await answer).data;
+      return { error, threads, notes, same: data.every((value, i) => value === embeds?.[i]) };
+    }, undefined);
+    assert.equal(found, {
+      error: undefined,
+      threads: 1,
+      notes: ["1 thread: a service worker cannot start workers"],
+      same: true,
+    });
+  });
 
   test.run();
 }
