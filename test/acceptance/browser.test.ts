@@ -44,7 +44,7 @@ const casesOf = (checkpoint: string): readonly Case[] =>
 /** What the package has for browsers. */
 const BUNDLES = ["index", "shared", "worker", "transformers"];
 /** Bytes of all of it, gzipped. */
-const LIMIT = 60e3;
+const LIMIT = 80e3;
 
 /** A tensor as text, for the way into a page and out of it. */
 interface Sent {
@@ -257,7 +257,7 @@ const files = suite("browser, files");
 files("all JavaScript for a browser is small, and needs no package, no other origin and no code from text", () => {
   const sizes = BUNDLES.map((name) => {
     const text = readFileSync(`${ROOT}dist/entry/browser/${name}.js`, "utf8");
-    const imported = [...text.matchAll(/\b(?:from|import)\s*\(?["']([^"']+)["']/g)].map(([, path]) => path ?? "");
+    const imported = [...text.matchAll(/\b(?:from|import)\s*\(?"([\w@./:-]+)"/g)].map(([, path]) => path ?? "");
     for (const path of imported) assert.match(path, /^\.\/(index|shared)\.js$/, `${name}.js imports ${path}`);
     assert.not.match(text, /\beval\(|new Function\(|\bimport\(|sourceMappingURL/, name);
     return gzipSync(text, { level: 9 }).length;
@@ -477,7 +477,9 @@ if (installed) {
     assert.ok(gap.gap < Math.max(100, gap.took / 3), `${gap.gap.toFixed(0)} of ${gap.took.toFixed(0)} ms`);
   });
 
-  test("files that a person picked are a model; what is no model is refused", async ({ page }) => {
+  test("files that a person picked are a model, assets may lie apart, what is no model is refused", async ({
+    page,
+  }) => {
     const names = readdirSync(`${ROOT}models/demo`).filter((name) => /\.(json|safetensors)$/.test(name));
     const found = await page.evaluate(async (names) => {
       const files = await Promise.all(
@@ -508,7 +510,7 @@ if (installed) {
     for (const [at, pattern] of [
       /^E_USAGE opening "no model": expected an http/,
       /^E_/,
-      /^E_IO loading: expected a WebAssembly binary at ".*nowhere\/relaxed.wasm", got status 404; .*assetsBase$|^E_INTERNAL .*worker/,
+      /^E_IO loading: expected a WebAssembly binary at ".*nowhere\/relaxed.wasm", got status 404; .*assetsBase$/,
       /^E_USAGE loading: hubUrl/,
     ].entries())
       assert.match(found.refused[at]!, pattern);

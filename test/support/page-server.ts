@@ -16,7 +16,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
   ".wasm": "application/wasm",
 };
-/** Pages of the tests' own; everything else is a file of this project. */
+/** Pages of the tests' own; everything else is a file of this project, below /assets/ one that a bundler would have put there. */
 const PAGES: Readonly<Record<string, string>> = {
   "/": '<!doctype html><title>janus-wasm</title><script type="module" src="/page.js"></script>',
   "/page.js": 'import * as library from "/dist/entry/browser/index.js"; globalThis.janus = library;',
@@ -34,7 +34,7 @@ addEventListener("message", ({ data, ports: [port] }) => {
 });`,
 };
 
-/** A static server on loopback for this project's files, with ranges and ETags, and a page that has the library as \`janus\`. */
+/** A static server on loopback for this project's files, with ranges and ETags, and a page that has the library as `janus`. */
 export class PageServer {
   /** Paths in the order in which they were asked for. */
   readonly requests: string[] = [];
@@ -87,6 +87,9 @@ export class PageServer {
 function contentOf(path: string): Buffer | undefined {
   const page = PAGES[path];
   if (page !== undefined) return Buffer.from(page);
-  const file = `${ROOT}${path.slice(1)}`;
+  const file = `${ROOT}${path
+    .slice(1)
+    .replace(/^assets\/(?=.*js$)/, "dist/entry/browser/")
+    .replace(/^assets\//, "dist/wasm/")}`;
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file) : undefined;
 }

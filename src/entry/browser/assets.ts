@@ -53,7 +53,7 @@ async function fetchBinary(url: URL): Promise<Uint8Array<ArrayBuffer>> {
 function missing({ origin, pathname }: URL, got: string, cause?: unknown): JanusError {
   return new JanusError(
     "E_IO",
-    `loading: expected a WebAssembly binary at ${quote(origin + pathname, 200)}, got ${got}; copy the package's worker.js and wasm files there, or name their directory as assetsBase`,
+    `loading: expected a WebAssembly binary at ${quote(origin + pathname, 200)}, got ${got}; copy worker.js, shared.js and the wasm files of the package there, or name their directory as assetsBase`,
     { cause, origin: "model" },
   );
 }

@@ -3,8 +3,8 @@ import type { LoadOptions } from "../options.js";
 /** What loading takes in a browser alone. */
 export interface BrowserOptions {
   /**
-   * The directory that worker.js and the wasm files lie in, where a bundler or a server has put them apart from the package: a URL, relative to the page. Workers are of the
-   * page's own origin.
+   * The directory that worker.js, shared.js (both of dist/entry/browser) and the wasm files (of dist/wasm) lie in, where they were copied apart from the package: a URL,
+   * also relative to the page. Browsers start workers of the page's own origin alone.
    */
   readonly assetsBase?: string | URL | undefined;
   /** The model hub that ids are looked up at; `https://huggingface.co`. */

@@ -20,7 +20,10 @@ export function startWorker(role: Role, assets: Assets): MessageWorker {
   };
   worker.addEventListener("error", (event) => {
     event.preventDefault?.();
-    end(event.message || "its program did not load; copy the package's worker.js, or name its directory as assetsBase");
+    end(
+      event.message ||
+        "its program did not load; copy worker.js and shared.js of the package, or name their directory as assetsBase",
+    );
   });
   worker.addEventListener("messageerror", () => end("it sent what cannot be read"));
   worker.postMessage(role);
