@@ -46,6 +46,8 @@ const ALONE = [
 ].map((name) => `${name}.test.ts`);
 /** Suites beside each other: most wait for one thread or for a child. */
 const LANES = Math.min(2, availableParallelism());
+/** What runs in a browser: which Node drives it makes no difference, either. */
+const IN_BROWSER = "src/entry/browser/";
 const SUITE_TIMEOUT_MS = 600_000;
 const ENGINES_FOLDER = `${ROOT}.ci/engines`;
 
@@ -109,6 +111,10 @@ function node24(): Engine | undefined {
   return { label: "node24", binary };
 }
 
+function isOnce(suite: string): boolean {
+  return ONCE.includes(suite) || suite.startsWith(IN_BROWSER);
+}
+
 async function main(): Promise<void> {
   const pattern = process.argv[2] === "--engines" ? undefined : process.argv[2];
   const everything = pattern === undefined;
@@ -128,7 +134,7 @@ async function main(): Promise<void> {
   else if (everything)
     console.log("SKIPPED: no Node 24 for this platform, so the relaxed variants were run only if this Node takes them");
   for (const engine of engines) {
-    const here = selected.filter((suite) => engine === engines.at(-1) || !ONCE.includes(suite));
+    const here = selected.filter((suite) => engine === engines.at(-1) || !isOnce(suite));
     const run = async (suite: string): Promise<void> => {
       const outcome = await runSuite(engine, suite);
       total.passed += outcome.passed;
