@@ -17,6 +17,13 @@ export interface HubRequest {
   sent: number;
 }
 
+/** What the hub, and storage behind it, lets pages of other origins read. */
+const CORS: Readonly<Record<string, string>> = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers":
+    "X-Repo-Commit,X-Error-Code,X-Error-Message,ETag,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag",
+};
+
 /** Bytes of a body that are written at a time. */
 const PIECE_BYTES = 256 << 10;
 
@@ -102,6 +109,7 @@ export class Exchange {
     const extra = fault?.kind === "length" ? fault.extra : 0;
     this.entry.status = status;
     response.writeHead(status, {
+      ...CORS,
       "content-type": body.type,
       ...(fault?.kind === "gzip" && { "content-encoding": "gzip" }),
       ...(extra === 0 && fault?.kind !== "no-length" && { "content-length": `${whole.size}` }),

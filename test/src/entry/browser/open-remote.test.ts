@@ -83,10 +83,10 @@ interface Sent {
 interface Site {
   readonly server: HubServer;
   readonly files: Record<string, Uint8Array | string>;
-  readonly repo: { commit: string };
+  readonly repo: { commit: string; lfs: (path: string) => boolean };
   readonly name: RemoteName;
-  /** A new tab on the server's own origin. */
-  page(): Promise<Page>;
+  /** A new tab, on the server's own origin unless another is named. */
+  page(origin?: string): Promise<Page>;
   /** What one tab reads; all of the weights unless asked otherwise. */
   visit(reading?: Partial<Reading>): Promise<Visit>;
   sentSince(): Sent;
@@ -98,23 +98,17 @@ let bundle: string;
 
 async function onSite(work: (site: Site) => Promise<void>, host = "127.0.0.1"): Promise<void> {
   const files: Site["files"] = { "config.json": '{"model_type":"multi_modality"}', [PATH]: CONTENT };
-  const repo = { files, commit: "1".repeat(40), lfs: () => false };
+  const repo = { files, commit: "1".repeat(40), lfs: (_: string) => false };
   await HubServer.with({ [REPO]: repo }, async (server) => {
     const origin = server.url.replace("127.0.0.1", host);
-    const headers = {
-      "content-type": "text/html",
-      "cross-origin-opener-policy": "same-origin",
-      "cross-origin-embedder-policy": "require-corp",
-    };
-    const body = `<!doctype html><title>weights</title><script>${bundle}</script>`;
-    await context.route(`${origin}/page`, (route) => route.fulfill({ body, headers }));
+    await serve(origin);
     const errors: Error[] = [];
     const opened: Page[] = [];
-    const page = async (): Promise<Page> => {
+    const page = async (from = origin): Promise<Page> => {
       const page = await context.newPage();
       opened.push(page);
       page.on("pageerror", (error) => errors.push(error));
-      await page.goto(`${origin}/page`);
+      await page.goto(`${from}/page`);
       return page;
     };
     const name = { url: `${origin}/plain/${REPO}/` };
@@ -136,6 +130,17 @@ async function onSite(work: (site: Site) => Promise<void>, host = "127.0.0.1"): 
     }
     assert.equal(errors, [], "no error and no rejection that nobody handles");
   });
+}
+
+/** Answers `/page` of an origin with a page that has the functions under test. */
+function serve(origin: string): Promise<void> {
+  const headers = {
+    "content-type": "text/html",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+  };
+  const body = `<!doctype html><title>weights</title><script>${bundle}</script>`;
+  return context.route(`${origin}/page`, (route) => route.fulfill({ body, headers }));
 }
 
 /** Runs in the page: every file below the store's folder, as path and size; `change` may alter the bytes of those whose name matches. */
@@ -220,6 +225,23 @@ if (chromiumInstalled()) {
       assert.equal(sentSince(), { bytes: 0, requests: 1, methods: ["GET", "HEAD"] });
       assert.is((await visit(hub)).sha256, digestOf(CONTENT));
       assert.equal(sentSince(), { bytes: 0, requests: 0, methods: ["HEAD"] });
+    }));
+
+  test("large files lie on another origin, which names their content in its own way, and so do those of a page on a third", () =>
+    onSite(async ({ server, repo, page, visit, sentSince }) => {
+      repo.lfs = (path) => path === PATH;
+      const hub = { name: { hub: { repo: REPO, revision: "main" } }, endpoint: server.url };
+      await HubServer.with({}, async (third) => {
+        await serve(third.url);
+        const elsewhere = async (): Promise<Visit> =>
+          (await page(third.url)).evaluate(reading, { end: CONTENT.length, piece: PIECE, ...hub });
+        for (const visiting of [() => visit(hub), elsewhere]) {
+          assert.equal(await visiting().then(({ sha256, notes }) => [sha256, notes]), [digestOf(CONTENT), []]);
+          assert.is(sentSince().bytes, CONTENT.length);
+          assert.is((await visiting()).sha256, digestOf(CONTENT));
+          assert.equal(sentSince(), { bytes: 0, requests: 0, methods: ["HEAD"] });
+        }
+      });
     }));
 
   test("F13: another ETag is another content: it is fetched, and the old one removed", () =>
