@@ -8,19 +8,21 @@ export interface StorageStatus extends StorageEstimate {
 }
 
 /**
- * `navigator.storage.estimate()` and `persisted()`: bytes that this origin uses, bytes that it may use, and whether they stay. `persisted` alone, and false, where the
- * browser has no such thing. Estimates are rough on purpose.
+ * `navigator.storage.estimate()` and `persisted()`: bytes that this origin uses, bytes that it may use, and whether they stay. What a browser does not have, Safari
+ * before 17 estimates, is left out. Estimates are rough on purpose.
  */
 export async function storageStatus(): Promise<StorageStatus> {
   const { storage } = navigator;
-  if (storage === undefined) return { persisted: false };
-  const [estimate, persisted] = await Promise.all([storage.estimate(), storage.persisted()]);
-  return { ...estimate, persisted };
+  const [estimate, persisted] = await Promise.all([storage?.estimate?.(), storage?.persisted?.()]);
+  return { ...estimate, persisted: persisted ?? false };
 }
 
-/** `navigator.storage.persist()`: asks that what this origin keeps is not removed when the disk gets full. Some browsers ask the person; the answer is whether it stays. */
+/**
+ * `navigator.storage.persist()`: asks that what this origin keeps is not removed when the disk gets full. Some browsers ask the person; the answer is whether it stays. Pages
+ * may ask, workers may not, and are told false.
+ */
 export async function persistStorage(): Promise<boolean> {
-  return (await navigator.storage?.persist()) ?? false;
+  return (await navigator.storage?.persist?.()) ?? false;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function persistStorage(): Promise<boolean> {
  */
 export async function clearStoredWeights(): Promise<void> {
   try {
-    const root = await navigator.storage?.getDirectory();
+    const root = await navigator.storage?.getDirectory?.();
     await root?.removeEntry(ROOT_FOLDER, { recursive: true });
   } catch (cause) {
     if (cause instanceof DOMException && ["NotFoundError", "SecurityError"].includes(cause.name)) return; // There is none.

@@ -301,8 +301,9 @@ if (chromiumInstalled()) {
         "nothing half-written",
       );
       sentSince();
+      // Of the writes that begin together several are refused.
       const second = await visit();
-      assert.is(second.sha256, digestOf(CONTENT));
+      assert.equal([second.sha256, second.notes], [digestOf(CONTENT), first.notes]);
       const { bytes } = sentSince();
       assert.ok(bytes > 0 && bytes < CONTENT.length, `${bytes} bytes were sent`);
       // Of a limit that is set for a test pages are not told.
@@ -426,6 +427,28 @@ if (chromiumInstalled()) {
       assert.match(outcome.notes[0]!, /nothing more can be kept.*NotFoundError/);
       assert.equal(outcome.left, []);
       assert.equal((await visit()).notes, []);
+    }));
+
+  test("clearing while a file is being written is refused with a sentence, and works afterwards; with nothing kept it does nothing", () =>
+    onSite(async ({ page, visit, sentSince }) => {
+      await visit({ end: PIECE });
+      const refusal = await (await page()).evaluate(async () => {
+        const root = await navigator.storage.getDirectory();
+        const folder = await root.getDirectoryHandle("janus-wasm");
+        const writable = await (await folder.getFileHandle("file", { create: true })).createWritable();
+        const refusal = await weights
+          .clearStoredWeights()
+          .catch((error) => ({ code: error.code, text: error.message }));
+        await writable.close();
+        await weights.clearStoredWeights();
+        await weights.clearStoredWeights();
+        return refusal;
+      }, null);
+      assert.is(refusal?.code, "E_IO");
+      assert.match(refusal?.text, /^clearing the stored weights: .*found a file in use; wait for the load/);
+      sentSince();
+      await visit({ end: PIECE });
+      assert.is(sentSince().bytes, PIECE);
     }));
 
   test("a page that is no secure context, and a browser that refuses: everything is fetched, and that is said", async () => {
