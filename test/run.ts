@@ -29,9 +29,16 @@ const FOLDERS = [
 ];
 const NO_PYTHON = "what is compared with PyTorch: .ci/python/install was not run, and JANUS_PYTHON names none";
 /** Suites that mostly wait for other people's programs: on the newest engine alone, for the sake of the time it takes. */
-const ONCE = ["browser", "transformers", "onnxruntime", "language-model", "recipes", "hand-over-python"].map(
-  (name) => `acceptance/${name}.test.ts`,
-);
+const ONCE = [
+  "browser",
+  "bundlers",
+  "deepseek-tokenizer",
+  "hand-over-python",
+  "language-model",
+  "onnxruntime",
+  "recipes",
+  "transformers",
+].map((name) => `acceptance/${name}.test.ts`);
 /** Suites with bounds on time or memory, which what runs beside them would break: one at a time, after the others. */
 const ALONE = [
   "acceptance/full-size",

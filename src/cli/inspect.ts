@@ -32,7 +32,7 @@ export async function inspect(flags: InspectFlags, signal: AbortSignal): Promise
 }
 
 /** What `janus inspect --json` prints. */
-export function inspectionJson({ layout, dtype, dims, tensors, bytes, tokenizer }: Inspection): object {
+export function inspectionJson({ layout, dtype, dims, tensors, bytes }: Inspection): object {
   const stored = ({ name, dtype, shape, bytes, layout }: Stored) => ({
     name,
     dtype,
@@ -41,7 +41,7 @@ export function inspectionJson({ layout, dtype, dims, tensors, bytes, tokenizer 
     ...(layout && { layout }),
   });
   const { used, skipped } = tensors;
-  return { layout, dtype, dims, tensors: { used: used.map(stored), skipped: skipped.map(stored) }, bytes, tokenizer };
+  return { layout, dtype, dims, tensors: { used: used.map(stored), skipped: skipped.map(stored) }, bytes };
 }
 
 function tensorText({ name, dtype, shape, layout }: Stored): string {

@@ -49,7 +49,7 @@ export async function verifyCompactFile(source: WeightSource, signal?: AbortSign
   if (size === undefined) return;
   const made = compactSource(bytes).sha256;
   const json = await source.read(JSON_FILE, 0, size, signal);
-  const found = hexadecimal(await crypto.subtle.digest("SHA-256", Uint8Array.from(json)));
+  const found = hexadecimal(await crypto.subtle.digest("SHA-256", new Uint8Array(json)));
   signal?.throwIfAborted();
   if (found !== made) throw mismatch(`SHA-256 ${made}`, found);
 }

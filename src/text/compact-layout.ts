@@ -124,7 +124,7 @@ export function refuse(reason: string): JanusError {
 
 /** Views of 32-bit words begin at multiples of 4. */
 function aligned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+  return bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
 }
 
 function hex(sum: number): string {

@@ -13,7 +13,7 @@ import {
 } from "./compact-layout.js";
 import type { CompactSource } from "./compact-tokenizer.js";
 import { compareTexts } from "./compact-vocabulary.js";
-import { type JsonObject, parseObject } from "./json-object.js";
+import { type JsonObject, MAX_FILE_BYTES, parseObject } from "./json-object.js";
 import { checkTokenizerJson, type TokenizerJson } from "./tokenizer-json.js";
 
 /**
@@ -34,6 +34,7 @@ export function compactTokenizer(tokenizerJson: Uint8Array, sha256: string): Uin
     header: header.length,
     texts: texts.reduce((sum, text) => sum + text.length, 0),
   };
+  if (compactBytes(sizes) > MAX_FILE_BYTES) return undefined; // No reader would take it.
   const file = new Uint8Array(compactBytes(sizes));
   const layout = partsOf(file, sizes);
   layout.header.set(header);

@@ -24,6 +24,7 @@ for (const [checkpoint, layout, format, dtype, dims] of [
     const { imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows, maxPositions } = found.dims;
     assert.equal([imageSize, patchSize, tokens, width, blocks, heads, mlpWidth, dim, vocabRows], dims);
     assert.is(maxPositions, 16_384);
+    assert.is(found.tokenizer, "tokenizer.json");
     const { used, skipped } = found.tensors;
     assert.ok(used.length > 30 && skipped.length > 0);
     assert.ok(used.some(({ name }) => name.endsWith("embed_tokens.weight")));
