@@ -1,4 +1,5 @@
 import type { ImageFormat } from "./format.js";
+import { frameSize } from "./jpeg-segments.js";
 
 export interface PictureSize {
   readonly width: number;
@@ -21,7 +22,7 @@ export function encodedSize(bytes: Uint8Array, format: ImageFormat): PictureSize
 
 const SIZES: Readonly<Record<ImageFormat, (view: DataView) => PictureSize | undefined>> = {
   png: pngSize,
-  jpeg: jpegSize,
+  jpeg: frameSize,
   webp: webpSize,
 };
 
@@ -29,30 +30,6 @@ const SIZES: Readonly<Record<ImageFormat, (view: DataView) => PictureSize | unde
 function pngSize(view: DataView): PictureSize | undefined {
   if (view.getUint32(12) !== 0x49484452) return undefined;
   return { width: view.getUint32(16), height: view.getUint32(20) };
-}
-
-/** The first start of frame; segments before it are passed over by their lengths. */
-function jpegSize(view: DataView): PictureSize | undefined {
-  for (let at = 2; ; ) {
-    if (view.getUint8(at) !== 0xff) return undefined;
-    const marker = view.getUint8(at + 1);
-    if (marker === 0xff) {
-      at += 1; // A fill byte.
-    } else if (isStartOfFrame(marker)) {
-      return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
-    } else if (marker === 0xda || marker === 0xd9) {
-      return undefined; // Data, or the end, and no frame.
-    } else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
-      at += 2; // It has no length.
-    } else {
-      at += 2 + Math.max(2, view.getUint16(at + 2));
-    }
-  }
-}
-
-/** SOF0 to SOF15 but for DHT, JPG and DAC, which lie among them. */
-function isStartOfFrame(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 }
 
 /** The canvas of an extended file, or the frame of a simple one, lossy or lossless. */
