@@ -70,3 +70,19 @@ await writeFile(
   resolve(ROOT, BROWSER, "transformers.js"),
   'export { PrepareInputsEmbedsSession } from "./index.js";\n',
 );
+
+// An edge worker is one file, its packages included, and the binaries that it imports: those are the host's to compile.
+await build({
+  absWorkingDir: ROOT,
+  entryPoints: ["index", "edge-light"].map((name) => `src/entry/edge/${name}.ts`),
+  outdir: "dist/entry/edge",
+  bundle: true,
+  format: "esm",
+  platform: "neutral",
+  mainFields: ["module", "main"],
+  target: "es2022",
+  external: ["*.wasm", "*.wasm?module"],
+  minify: true,
+  sourcemap: true,
+  logLevel: "warning",
+});

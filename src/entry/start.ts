@@ -67,7 +67,6 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
   signal?.throwIfAborted();
   const { inProcess } = host;
   const asked = options.threads ?? "auto";
-  if (inProcess && asked !== "auto" && asked > 1) throw noThreads(host, asked);
   checkThreads(host, asked);
   const source = await host.openModel(model, signal, onProgress);
   const granted = asked === "auto" ? host.availableThreads() : asked;
@@ -172,14 +171,6 @@ function checkThreads({ oneThread }: Host, asked: "auto" | number): void {
 
 function hostNotes({ oneThread }: Host): readonly string[] {
   return oneThread === undefined ? [] : [`1 thread: ${oneThread}`];
-}
-
-function noThreads({ engine }: Host, asked: number): JanusError {
-  return new JanusError(
-    "E_UNSUPPORTED",
-    `loading: threads must be 1 on ${engine}, which has none to start, got ${asked}; leave it out`,
-    { origin: "usage" },
-  );
 }
 
 /** Bytes that loading reads. */

@@ -25,6 +25,7 @@ const inProcess = (): Host => ({
   ...nodeHost(),
   inProcess: true,
   availableThreads: () => 1,
+  oneThread: "there are no others",
   startWorker: startInProcessWorker,
 });
 
@@ -48,7 +49,11 @@ for (const dtype of ["auto", "int8"] as const) {
 }
 
 test("threads that are asked for by number are refused, where there are none", async () => {
-  await refused(JanusModel.load(inProcess(), MODEL, { threads: 2 }), "E_UNSUPPORTED", /threads must be 1 on node/);
+  await refused(
+    JanusModel.load(inProcess(), MODEL, { threads: 2 }),
+    "E_UNSUPPORTED",
+    /threads must be 1 or auto here, got 2: there are no others/,
+  );
   await (await JanusModel.load(inProcess(), MODEL, { threads: 1 })).dispose();
 });
 
