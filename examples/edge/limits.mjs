@@ -1,0 +1,20 @@
+// What a request may ask for; GET /v1/models tells. An isolate has 128 MB, so bodies that wait are counted together, too.
+export const LIMITS = {
+  /** Bytes of a body: 413. */
+  bodyBytes: 8 << 20,
+  /** Pixels of a picture, asked of its header before it is decoded: 422. */
+  pixels: 2 ** 22,
+  /** Pictures of a request: 422. */
+  images: 4,
+  /** Characters of a question or a prompt: 422. */
+  promptCharacters: 8192,
+  /** Requests that are computed or wait: 429. */
+  requests: 32,
+  /** Bytes of their bodies: 503. */
+  waitingBytes: 24 << 20,
+  /** Seconds a request may take, its turn included, before the model is taken for lost and made anew: 503. */
+  seconds: 300,
+};
+
+/** What a client that was turned away should wait, s. */
+export const RETRY_AFTER = "5";

@@ -1,0 +1,11 @@
+/** A module that the host compiles. */
+declare module "*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
+/** What is used of @jsquash, so that types are checked without it. */
+declare module "@jsquash/*/decode.js" {
+  export function init(module: WebAssembly.Module): Promise<void>;
+  export default function decode(bytes: ArrayBuffer): Promise<ImageData>;
+}

@@ -1,0 +1,84 @@
+// POST /v1/embed: a picture and a question in, inputs_embeds out, on an edge worker.
+import { Admission } from "./admission.mjs";
+import { LIMITS } from "./limits.mjs";
+import { Models } from "./models.mjs";
+import { asProblem, Problem, problemResponse } from "./problem.mjs";
+import { readEmbedRequest } from "./read-request.mjs";
+import { embedResponse } from "./respond.mjs";
+
+/** @import { Env } from "./models.mjs" */
+
+// Of the isolate: whatever request comes next uses them.
+const models = new Models();
+const admission = new Admission();
+
+export default {
+  /**
+   * @param {Request} request @param {Env} env
+   * @param {{ waitUntil(work: Promise<unknown>): void }} context
+   */
+  async fetch(request, env, context) {
+    try {
+      return await route(request, env, context);
+    } catch (error) {
+      await drain(request);
+      return problemResponse(asProblem(error));
+    }
+  },
+};
+
+/**
+ * Reads on what a refused request still sends, up to a bound: a client that is sending does not hear an answer.
+ * @param {Request} request
+ */
+async function drain({ body }) {
+  if (body === null || body.locked) return;
+  const reader = body.getReader();
+  for (let length = 0; length < 4 * LIMITS.bodyBytes; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    length += value.length;
+  }
+  await reader.cancel();
+}
+
+/**
+ * @param {Request} request @param {Env} env
+ * @param {{ waitUntil(work: Promise<unknown>): void }} context
+ * @returns {Promise<Response>}
+ */
+async function route(request, env, context) {
+  const { pathname } = new URL(request.url);
+  switch (`${request.method} ${pathname}`) {
+    case "GET /healthz":
+      return Response.json({ status: "ok" });
+    case "GET /v1/models":
+      return Response.json({ object: "list", data: [models.describe(env)] });
+    case "POST /v1/embed":
+      return embed(request, env, context);
+  }
+  const allowed = { "/healthz": "GET", "/v1/models": "GET", "/v1/embed": "POST" }[pathname];
+  if (allowed === undefined) throw new Problem(404, `there is nothing at ${pathname}; POST to /v1/embed`);
+  throw new Problem(405, `${pathname} takes ${allowed}`, { headers: { allow: allowed } });
+}
+
+/**
+ * @param {Request} request @param {Env} env
+ * @param {{ waitUntil(work: Promise<unknown>): void }} context
+ */
+async function embed(request, env, context) {
+  const leave = admission.enter(request);
+  const work = (async () => {
+    try {
+      const embedding = await readEmbedRequest(request);
+      const model = await models.get(env);
+      const { signal } = request;
+      return await models.watched(model, model.embed(embedding, { signal }));
+    } finally {
+      leave();
+    }
+  })();
+  // A client that leaves ends the call at its next turn, but not its context: others queue behind it, and wait for what it began.
+  context.waitUntil(work.catch(() => undefined));
+  return embedResponse(request, await work);
+}
