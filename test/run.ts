@@ -33,6 +33,8 @@ const ONCE = [
   "browser",
   "bundlers",
   "deepseek-tokenizer",
+  "edge",
+  "edge-example",
   "hand-over-python",
   "language-model",
   "onnxruntime",

@@ -1,0 +1,358 @@
+/** examples/edge under the real workerd: right answers to every form of a request, a named error for every limit, and none of them the last. */
+import { spawnSync } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type EmbedRequest, Janus } from "#dist/entry/node/index.js";
+import { temporaryFolder } from "../support/cli.js";
+import { HubServer } from "../support/hub-server.js";
+import { ROOT } from "../support/paths.js";
+import { bilevel } from "../support/png.js";
+import { bytesOf, readTensors } from "../support/tensors.js";
+import { within } from "../support/waiting.js";
+import { EXAMPLE, startWorkerd, type Workerd, type WorkerdOptions, workerdInstalled } from "../support/workerd.js";
+
+const tests = suite("examples/edge");
+
+const BUILT = join(EXAMPLE, "build");
+const MODEL = join(BUILT, "model");
+const EXAMPLES = `${ROOT}models/demo/examples`;
+const QUESTION = "What is on the right?";
+const bytes = (path: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(path));
+const picture = (name: string): Uint8Array<ArrayBuffer> => bytes(join(EXAMPLES, name));
+const PNG = picture("06.png");
+const JPEG = picture("01.jpg");
+
+const folder = temporaryFolder();
+const plain = { VARIANT: "simd", MODEL_ID: "janus-demo" };
+let workerd: Workerd;
+let here: Janus;
+
+tests.before(async () => {
+  const { status, stderr } = spawnSync(process.execPath, ["build.mjs"], { cwd: EXAMPLE, encoding: "utf8" });
+  assert.is(status, 0, stderr);
+  workerd = await started({ folder: MODEL });
+  here = await Janus.load(MODEL, { variant: "simd", threads: 1 });
+});
+tests.after(async () => {
+  await workerd.kill();
+  await here.dispose();
+});
+
+/** The example in a workerd of its own. */
+function started(assets: WorkerdOptions["assets"], texts: Record<string, string> = {}): Promise<Workerd> {
+  for (const name of readdirSync(BUILT)) {
+    if (name !== "model") cpSync(join(BUILT, name), join(folder, name));
+  }
+  return startWorkerd({ folder, assets, texts: { ...plain, ...texts } });
+}
+
+interface Asked {
+  readonly type?: string;
+  readonly query?: string;
+  readonly accept?: string;
+  readonly body: BodyInit;
+  readonly url?: string;
+}
+
+function post({ type, query = "", accept = "*/*", body, url = workerd.url }: Asked): Promise<Response> {
+  const headers = { accept, ...(type !== undefined && { "content-type": type }) };
+  return fetch(`${url}/v1/embed${query}`, { method: "POST", headers, body });
+}
+
+const asked = `?question=${encodeURIComponent(QUESTION)}`;
+const askPng = (url = workerd.url): Promise<Response> => post({ type: "image/png", query: asked, body: PNG, url });
+
+async function embeds(request: EmbedRequest): Promise<Buffer> {
+  return bytesOf((await here.embed(request)).inputsEmbeds);
+}
+
+/** A good answer: safetensors with the embeddings that Node gives. */
+async function checkAnswer(response: Response, request: EmbedRequest): Promise<void> {
+  const file = Buffer.from(await response.arrayBuffer());
+  assert.is(response.status, 200, file.subarray(0, 500).toString());
+  assert.is(response.headers.get("content-type"), "application/vnd.safetensors");
+  const path = join(folder, "answer.safetensors");
+  writeFileSync(path, file);
+  const tensors = await readTensors(path);
+  const expected = await here.embed(request);
+  const { inputs_embeds: found, input_ids: ids } = tensors;
+  assert.is(response.headers.get("x-janus-dims"), expected.inputsEmbeds.dims.join());
+  assert.equal(found?.dims, expected.inputsEmbeds.dims);
+  assert.ok(bytesOf(found).equals(bytesOf(expected.inputsEmbeds)), "inputs_embeds");
+  assert.ok(bytesOf(ids).equals(bytesOf(expected.inputIds)), "input_ids");
+}
+
+async function checkProblem(response: Response, status: number, detail: RegExp, code?: string): Promise<void> {
+  const text = await response.text();
+  assert.is(response.status, status, response.ok ? "answered" : text);
+  assert.is(response.headers.get("content-type"), "application/problem+json");
+  const problem = JSON.parse(text);
+  assert.is(problem.status, status);
+  assert.match(problem.detail, detail);
+  assert.is(problem.code, code);
+  assert.ok(problem.title.length > 0);
+}
+
+const form = (fields: Record<string, string | Uint8Array<ArrayBuffer>>): FormData => {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields))
+    data.append(name, typeof value === "string" ? value : new File([value], name));
+  return data;
+};
+const dataUrl = (type: string, bytes: Uint8Array): string =>
+  `data:${type};base64,${Buffer.from(bytes).toString("base64")}`;
+
+tests("healthz and models answer without a model, and say what the limits are", async () => {
+  const health = await fetch(`${workerd.url}/healthz`);
+  assert.equal(await health.json(), { status: "ok" });
+  const { data } = (await (await fetch(`${workerd.url}/v1/models`)).json()) as {
+    data: { id: string; loaded: boolean; limits: { bodyBytes: number } }[];
+  };
+  assert.is(data[0]?.id, "janus-demo");
+  assert.is(data[0]?.loaded, false);
+  assert.is(data[0]?.limits.bodyBytes, 8 << 20);
+});
+
+tests("a picture as the body, as a form, as a data URL; a question or a prompt", async () => {
+  const request = { question: QUESTION, images: [PNG] };
+  await checkAnswer(await askPng(), request);
+  await checkAnswer(await post({ body: form({ image: PNG, question: QUESTION }) }), request);
+  const json = { question: QUESTION, images: [dataUrl("image/png", PNG)] };
+  await checkAnswer(await post({ type: "application/json", body: JSON.stringify(json) }), request);
+  const prompt = "One: <image_placeholder> Two: <image_placeholder>";
+  const both = { prompt, images: [dataUrl("image/png", PNG), dataUrl("image/png", picture("00.png"))] };
+  await checkAnswer(await post({ type: "application/json", body: JSON.stringify(both) }), {
+    prompt,
+    images: [PNG, picture("00.png")],
+  });
+  await checkAnswer(await post({ body: form({ prompt: "No picture." }) }), { prompt: "No picture." });
+});
+
+tests("JPEG and WebP: the pixels of Node, and so its embeddings", async () => {
+  await checkAnswer(await post({ type: "image/jpeg", query: asked, body: JPEG }), {
+    question: QUESTION,
+    images: [JPEG],
+  });
+  const webp = bytes(`${ROOT}test/golden/preprocess/images/lossy-150x100.webp`);
+  await checkAnswer(await post({ type: "image/webp", query: asked, body: webp }), {
+    question: QUESTION,
+    images: [webp],
+  });
+});
+
+tests("inputs_embeds alone, to who asks for octets", async () => {
+  const response = await post({
+    type: "image/png",
+    query: asked,
+    accept: "application/octet-stream",
+    body: PNG,
+  });
+  assert.is(response.headers.get("content-type"), "application/octet-stream");
+  const expected = await embeds({ question: QUESTION, images: [PNG] });
+  assert.ok(Buffer.from(await response.arrayBuffer()).equals(expected));
+});
+
+/** A PNG of a few kB that is 60 megapixels. */
+const BOMB = new Uint8Array(bilevel(7746, 7746));
+
+for (const [title, make, status, detail, code] of [
+  ["nothing there", () => fetch(`${workerd.url}/v1/nothing`), 404, /POST to \/v1\/embed/],
+  ["another method", () => fetch(`${workerd.url}/v1/embed`), 405, /takes POST/],
+  [
+    "a body over the limit",
+    () => post({ type: "image/png", query: asked, body: new Uint8Array((8 << 20) + 1) }),
+    413,
+    /at most 8388608 bytes, got 8388609/,
+  ],
+  ["another type", () => post({ type: "image/gif", query: asked, body: "GIF89a" }), 415, /got image\/gif/],
+  ["no type", () => post({ query: asked, body: new Uint8Array(3) }), 415, /got none/],
+  ["JSON that is none", () => post({ type: "application/json", body: "{" }), 400, /expected JSON/],
+  [
+    "a form that is none",
+    () => post({ type: "multipart/form-data; boundary=x", body: "y" }),
+    400,
+    /expected multipart/,
+  ],
+  ["no text", () => post({ type: "image/png", body: PNG }), 422, /a question or a prompt/],
+  ["both texts", () => post({ body: form({ image: PNG, question: "a", prompt: "b" }) }), 422, /a question or a prompt/],
+  ["a long text", () => post({ body: form({ question: "x".repeat(8193) }) }), 422, /at most 8192 characters/],
+  [
+    "many pictures",
+    () => post({ type: "application/json", body: JSON.stringify({ prompt: "x", images: Array(5).fill("data:") }) }),
+    422,
+    /at most 4 images/,
+  ],
+  [
+    "a picture too few",
+    () => post({ body: form({ prompt: "<image_placeholder>" }) }),
+    422,
+    /1 placeholder/,
+    "E_PROMPT",
+  ],
+  [
+    "a picture that is none",
+    () => post({ type: "image/png", query: asked, body: "<svg/>" }),
+    422,
+    /got an SVG/,
+    "E_IMAGE",
+  ],
+  [
+    "half a picture",
+    () => post({ type: "image/jpeg", query: asked, body: JPEG.subarray(0, 700) }),
+    422,
+    /cannot be decoded/,
+    "E_IMAGE",
+  ],
+  [
+    "a URL for a picture",
+    () => post({ type: "application/json", body: JSON.stringify({ question: "x", images: ["http://127.0.0.1/"] }) }),
+    415,
+    /not read from paths or URLs/,
+    "E_UNSUPPORTED",
+  ],
+  [
+    "a decompression bomb",
+    () => post({ type: "image/png", query: asked, body: BOMB }),
+    422,
+    /at most 4194304 pixels, got 7746x7746/,
+    "E_IMAGE",
+  ],
+] as const) {
+  tests(`${title} is ${status}, and the next request works`, async () => {
+    await checkProblem(await make(), status, detail, code);
+    assert.is((await askPng()).status, 200);
+  });
+}
+
+tests("a body without a length is counted as it comes", async () => {
+  const { hostname, port } = new URL(workerd.url);
+  const status = await new Promise<number>((resolve, reject) => {
+    const headers = { "content-type": "image/png", "transfer-encoding": "chunked" };
+    const sent = httpRequest({ hostname, port, path: `/v1/embed${asked}`, method: "POST", headers }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    sent.on("error", reject);
+    for (let part = 0; part < 10; part++) sent.write(Buffer.alloc(1 << 20));
+    sent.end();
+  });
+  assert.is(status, 413);
+});
+
+tests("20 requests at once are all answered right; of 60 those beyond the bound are told to wait", async () => {
+  const expected = await embeds({ question: QUESTION, images: [PNG] });
+  const octets = (): Promise<Response> =>
+    post({ type: "image/png", query: asked, accept: "application/octet-stream", body: PNG });
+  for (const [count, bound] of [
+    [20, 20],
+    [60, 32],
+  ] as const) {
+    const answers = await within(30_000, Promise.all(Array.from({ length: count }, octets)), `${count} at once`);
+    const good = answers.filter(({ status }) => status === 200);
+    assert.ok(good.length >= bound, `${good.length} of ${count}`);
+    for (const answer of good) assert.ok(Buffer.from(await answer.arrayBuffer()).equals(expected));
+    for (const answer of answers.filter(({ status }) => status !== 200)) {
+      assert.is(answer.headers.get("retry-after"), "5");
+      await checkProblem(answer, 429, /32 requests are waiting/);
+    }
+  }
+});
+
+tests("clients that leave in the middle do not hold up those behind them", async () => {
+  for (let round = 0; round < 5; round++) {
+    const leaving = Array.from({ length: 4 }, () => {
+      const controller = new AbortController();
+      const headers = { "content-type": "image/png" };
+      const sent = fetch(`${workerd.url}/v1/embed${asked}`, {
+        method: "POST",
+        headers,
+        body: PNG,
+        signal: controller.signal,
+      });
+      setTimeout(() => controller.abort(), 5 + 7 * round);
+      return sent.catch(() => undefined);
+    });
+    const staying = within(10_000, askPng(), "a request among those");
+    await Promise.all(leaving);
+    assert.is((await staying).status, 200);
+  }
+  const { data } = (await (await fetch(`${workerd.url}/v1/models`)).json()) as { data: { loaded: boolean }[] };
+  assert.is(data[0]?.loaded, true);
+});
+
+tests("an isolate that is thrown away in the middle of a request: the next one answers", async () => {
+  const lost = askPng().then(
+    ({ status }) => status,
+    () => "cut",
+  );
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  await workerd.kill();
+  assert.ok([200, "cut"].includes(await lost));
+  workerd = await started({ folder: MODEL });
+  await checkAnswer(await askPng(), { question: QUESTION, images: [PNG] });
+});
+
+const [SHARD = ""] = readdirSafetensors();
+
+function readdirSafetensors(): string[] {
+  try {
+    return readdirSync(MODEL).filter((name) => name.endsWith(".safetensors"));
+  } catch {
+    return ["model.safetensors"];
+  }
+}
+
+/** The example with a model that is served, and misbehaves. */
+async function served(work: (server: HubServer, url: string) => Promise<void>): Promise<void> {
+  await HubServer.with({ "owner/demo": { files: { directory: MODEL } } }, async (server) => {
+    const address = new URL(server.url).host;
+    const other = await started({ address }, { MODEL_PATH: "/plain/owner/demo/" });
+    try {
+      await work(server, other.url);
+    } finally {
+      await other.kill();
+    }
+  });
+}
+
+tests("a shard that fails once is asked for again", () =>
+  served(async (server, url) => {
+    server.misbehave({ path: SHARD, method: "GET", times: 1, fault: { kind: "status", status: 503 } });
+    server.misbehave({ path: SHARD, method: "GET", skip: 2, times: 1, fault: { kind: "cut", after: 1000 } });
+    await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+  }),
+);
+
+tests("shards of a service without ranges, and without lengths, give the same", () =>
+  served(async (server, url) => {
+    server.misbehave({ method: "GET", fault: { kind: "whole" } });
+    server.misbehave({ method: "HEAD", fault: { kind: "no-length" } });
+    await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+  }),
+);
+
+tests("a damaged shard is refused by name, and so is one that is gone; mended, the next request works", () =>
+  served(async (server, url) => {
+    const damaged = bytes(join(MODEL, SHARD));
+    damaged[damaged.length - 1]! ^= 1;
+    server.misbehave({ path: SHARD, fault: { kind: "content", bytes: damaged } });
+    await checkProblem(await askPng(url), 500, /expected SHA-256 .* of tensor/, "E_INTEGRITY");
+    server.behave();
+    server.misbehave({ path: SHARD, fault: { kind: "status", status: 404 } });
+    await checkProblem(await askPng(url), 503, /found none|expected/, "E_IO");
+    server.behave();
+    await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+  }),
+);
+
+tests("script and modules are below 1 MB", () => {
+  const names = readdirSync(BUILT).filter((name) => name !== "model");
+  assert.ok(names.includes("worker.js") && names.filter((name) => name.endsWith(".wasm")).length === 4, names.join());
+  const total = names.reduce((sum, name) => sum + statSync(join(BUILT, name)).size, 0);
+  assert.ok(total < 1e6, `${total} bytes`);
+});
+
+if (workerdInstalled()) tests.run();
