@@ -11,7 +11,7 @@ import { rejection } from "../../support/waiting.js";
 const test = suite("entry/in-process-tokenizer");
 
 const source = directorySource(`${ROOT}models/demo`);
-const files = (await readTokenizerFiles(source))!;
+const files = (await readTokenizerFiles(source, false))!;
 const options = { vocabRows: 1024 };
 test.after(() => source.close());
 
