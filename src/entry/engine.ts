@@ -45,10 +45,10 @@ export interface EngineOptions {
   /** The register tiles that every worker uses, until `timeTiles` finds faster ones. */
   readonly tiles: Tiles;
   readonly startWorker: () => WorkerHandle;
-  /** Whether the worker (there is one then) runs in the caller's own thread. */
-  readonly inProcess?: boolean | undefined;
   /** Whether the caller can read into the workers' memory: always with several, on demand with one. The module must be of a variant for threads. */
   readonly shared?: boolean;
+  /** Whether a worker may wait for the caller while a program runs: where the engine has SharedArrayBuffer, unless they are the same thread. */
+  readonly waits?: boolean;
 }
 
 /** Sees to it that the weights of a step are in memory when it is computed. */
@@ -87,8 +87,8 @@ export class Engine {
   /** Resolves when every worker has built its context. */
   readonly #pool: Promise<Pool>;
   readonly #plan: PicturePlan;
-  readonly #inProcess: boolean;
   readonly #config: JanusConfig;
+  readonly #waits: boolean;
   #residence = RESIDENT;
   #memory: WebAssembly.Memory | undefined;
   #tiles: Tiles;
@@ -100,8 +100,8 @@ export class Engine {
     this.threads = options.threads;
     this.#pool = pool;
     this.#plan = options.plan;
-    this.#inProcess = options.inProcess ?? false;
     this.#config = options.config;
+    this.#waits = options.waits ?? typeof SharedArrayBuffer !== "undefined";
     this.#memory = memory;
     this.#tiles = options.tiles;
     pool.catch(() => undefined); // What is asked first rejects with it.
@@ -151,7 +151,7 @@ export class Engine {
     if (memory) ensureMemory(memory, staging.end);
     const slices: number[] = [];
     for (const piece of pieces) slices[piece.batch] = (slices[piece.batch] ?? 0) + sliceCount(piece);
-    return this.#inProcess || typeof SharedArrayBuffer === "undefined"
+    return !this.#waits
       ? this.#packApart(pieces, slices, staging, roomBytes, signal)
       : this.#packFlowing(pieces, slices, staging, roomBytes, memory, signal);
   }

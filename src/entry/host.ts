@@ -53,12 +53,10 @@ export interface Host {
   availableThreads(): number;
   /** Why there can be one thread alone, in words; absent where there can be several. */
   readonly oneThread?: string | undefined;
-  /** Whether a single worker's memory can be shared with the caller. Left out: where the engine has SharedArrayBuffer and the worker a thread. */
+  /** Whether caller and workers can share memory, and one wait for the other: not where they are one thread. Left out: where the engine has SharedArrayBuffer. */
   readonly sharesMemory?: boolean;
   /** A variant's binary: its bytes, or its module where the host compiles ahead of time and nothing else may. */
   binary(variant: Variant): Promise<Uint8Array<ArrayBuffer> | WebAssembly.Module>;
-  /** Whether workers run in the caller's own thread, where neither can wait for the other and there is but one. */
-  readonly inProcess?: boolean;
   startWorker(): WorkerHandle;
   /** `onProgress` hears of whole files that come from a server. */
   openModel(model: ModelInput, signal?: AbortSignal, onProgress?: (event: ProgressEvent) => void): Promise<ModelSource>;

@@ -78,7 +78,8 @@ export interface TimeTilesOutput {
 const timeTiles: Program<ModelContext> = (x, { fallback, kinds }: TimeTilesInput): Reply | undefined => {
   if (!x.team.leads) return undefined;
   const now = (): number => performance.now();
-  const shared = x.team.count > 1;
+  // The kernels are those of a shared memory, whatever else it is shared with.
+  const shared = !(x.memory.buffer instanceof ArrayBuffer);
   const output = { tiles: { ...fallback }, notes: [] as string[] };
   if (kinds.includes("float")) {
     const { tile, notes } = chooseTile(x.module, shared, fallback.float, now);

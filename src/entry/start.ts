@@ -65,7 +65,6 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
   checkLoadOptions(options);
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const { inProcess } = host;
   const asked = options.threads ?? "auto";
   checkThreads(host, asked);
   const source = await host.openModel(model, signal, onProgress);
@@ -89,7 +88,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     // The first prompt of a small model would wait longer for a thread than for everything else.
     if (!worthTiming) host.expectPrompt();
     const { dtype: asDtype = "auto", residency = "resident", memoryBudget } = options;
-    const canShare = host.sharesMemory ?? (!inProcess && typeof SharedArrayBuffer !== "undefined");
+    const canShare = host.sharesMemory ?? typeof SharedArrayBuffer !== "undefined";
     const planned = planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
     const { plan, shared, stream } = planned;
     // Flags of the engine come before everything that is compiled.
@@ -98,7 +97,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const chosen = await chooseVariant(host, variant, threads, shared);
     const { module, tiles } = chosen;
     const startWorker = (): WorkerHandle => workers.shift() ?? host.startWorker();
-    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker, shared, inProcess });
+    engine = await Engine.start({ module, threads, config, plan, tiles, startWorker, shared, waits: canShare });
     const dtype = keptDType(plan);
     const kinds = dtype === "int8" ? (["float", "int8"] as const) : (["float"] as const);
     const tileNotes = worthTiming ? await engine.timeTiles(kinds, signal) : [];

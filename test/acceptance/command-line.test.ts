@@ -51,7 +51,20 @@ async function json(args: readonly string[], options?: CliOptions) {
 }
 
 const STAGES = ["load", "decode", "preprocess", "text", "encode", "project", "fuse", "write", "total"];
-const RUNTIME = ["variant", "threads", "dtype", "tile", "fma", "dot8", "engine", "engineFlags", "weightBytes", "notes"];
+const RUNTIME = [
+  "variant",
+  "threads",
+  "dtype",
+  "tile",
+  "fma",
+  "dot8",
+  "engine",
+  "engineFlags",
+  "weightBytes",
+  "residency",
+  "memoryBytes",
+  "notes",
+];
 
 /** Of several pictures each is made ready while the one before is encoded. */
 function checkReport(

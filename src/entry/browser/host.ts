@@ -26,7 +26,7 @@ export function browserHost(options: BrowserOptions = {}): Host {
     availableThreads: () =>
       oneThread === undefined ? Math.min(AUTO_THREADS_MAX, navigator.hardwareConcurrency || 1) : 1,
     oneThread,
-    inProcess: !HAS_WORKERS,
+    sharesMemory: HAS_WORKERS && typeof SharedArrayBuffer !== "undefined",
     binary: assets.binary,
     startWorker: () => startComputeWorker(assets),
     openModel: (model, signal) => openModelSource(model, options, signal),

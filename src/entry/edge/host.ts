@@ -16,7 +16,7 @@ export interface Binaries {
 export function edgeHost(binaries: Binaries, pictures: PictureOptions): Host {
   return {
     engine: engineName(),
-    inProcess: true,
+    sharesMemory: false,
     engineFlags: () => [],
     offeredFlags: () => [],
     availableThreads: () => 1,

@@ -23,7 +23,7 @@ const REQUEST = { question: "What is it?", images: [PICTURE, PICTURE] };
 /** Node without threads for compute. */
 const inProcess = (): Host => ({
   ...nodeHost(),
-  inProcess: true,
+  sharesMemory: false,
   availableThreads: () => 1,
   oneThread: "there are no others",
   startWorker: startInProcessWorker,
@@ -132,7 +132,7 @@ test("the memory of a disposed model goes, though its host is kept", async () =>
     memories.map((memory) => memory.deref()),
     memories.map(() => undefined),
   );
-  assert.ok(host.inProcess);
+  assert.is(host.sharesMemory, false);
 });
 
 test.run();
