@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
-import { LanguageModel } from "./language-model.mjs";
+import { loadLanguageModel } from "./checkpoint.mjs";
 
 /**
  * The answer to every row of a batch.
@@ -13,7 +13,7 @@ import { LanguageModel } from "./language-model.mjs";
  * @returns {Promise<{ ids: number[], text: string, firstLogits: Float64Array }[]>}
  */
 export async function answer(folder, inputsEmbeds, attentionMask) {
-  const model = await LanguageModel.load(folder);
+  const model = await loadLanguageModel(folder);
   const [tokenizer, settings] = await Promise.all(
     ["tokenizer.json", "tokenizer_config.json"].map(async (name) =>
       JSON.parse(await readFile(join(folder, name), "utf8")),

@@ -1,10 +1,8 @@
 // The language-model half of the demo checkpoint, as plainly as it can be said: a Llama decoder that takes one position at a time.
 // RMSNorm, rotary positions (rotate-half), SwiGLU, untied head; float32 weights, everything else in JavaScript's numbers.
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { readWeights } from "./checkpoint.mjs";
 
-const PREFIX = "language_model.";
+/** In front of the names of its tensors. */
+export const PREFIX = "language_model.";
 
 export class LanguageModel {
   /**
@@ -24,13 +22,6 @@ export class LanguageModel {
       { length: this.headDim / 2 },
       (_, i) => config.rope_theta ** ((-2 * i) / this.headDim),
     );
-  }
-
-  /** @param {string} folder a checkpoint directory in the original layout, with one safetensors file */
-  static async load(folder) {
-    const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8")).language_config;
-    const weights = await readWeights(join(folder, "model.safetensors"), (name) => name.startsWith(PREFIX));
-    return new LanguageModel(weights, config);
   }
 
   /**
