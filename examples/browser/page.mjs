@@ -1,0 +1,163 @@
+// The page: pictures and a question in, what the model sees out.
+import { byId, showProblem } from "./dom.mjs";
+import { offerFiles, showRuntime, showTimes } from "./facts.mjs";
+import { Figure } from "./figure.mjs";
+import { filesOf } from "./model-files.mjs";
+import { DEMO, ModelPanel } from "./model-panel.mjs";
+import { fetchExample, offerExamples, takeDrops, Tray } from "./pictures.mjs";
+import { Strip } from "./strip.mjs";
+import { think } from "./thinking.mjs";
+
+/** The example that a first visit shows. */
+const FIRST = 6;
+
+const question = byId("question", HTMLInputElement);
+const answer = byId("answer", HTMLParagraphElement);
+const answerNote = byId("answer-note", HTMLParagraphElement);
+const run = byId("run", HTMLButtonElement);
+const cancel = byId("cancel", HTMLButtonElement);
+const tray = new Tray();
+const strip = new Strip(point);
+const figure = new Figure(point);
+const panel = new ModelPanel(() => {
+  if (asked) void ask();
+});
+
+/** @type {import("../../dist/entry/browser/index.js").EmbedResult | undefined} */
+let result;
+/** @type {AbortController | undefined} */
+let running;
+/** Whether a question waits for a model, or may be asked again of the next. */
+let asked = false;
+
+/** @param {number} patch */
+function point(patch) {
+  strip.point(patch);
+  byId("patch-line", HTMLParagraphElement).textContent = figure.point(patch);
+}
+
+async function ask() {
+  asked = true;
+  running?.abort(new Error("Another question was asked."));
+  const { loaded } = panel;
+  showProblem("problem");
+  answerNote.textContent = "";
+  if (!loaded) {
+    answer.textContent = "";
+    answerNote.textContent = panel.loading ? "The model is still being loaded." : "There is no model; load one below.";
+    return;
+  }
+  const call = new AbortController();
+  running = call;
+  setBusy(true);
+  try {
+    const { janus, vocabulary, thinker } = loaded;
+    const request = { question: question.value, images: tray.pictures };
+    const out = await janus.embed(request, { signal: call.signal, stages: true });
+    call.signal.throwIfAborted();
+    result = out;
+    showResult(out, loaded);
+    const begun = performance.now();
+    try {
+      await thinker;
+      /** @type {number[]} */
+      const ids = await think("answer", { embeds: out.inputsEmbeds.data });
+      call.signal.throwIfAborted();
+      answer.textContent = vocabulary?.text(ids).trim() || "(nothing)";
+      showTimes(out.timings, performance.now() - begun);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      answer.textContent = "";
+      answerNote.textContent = error instanceof Error ? error.message : String(error);
+    }
+  } catch (error) {
+    if (running !== call) return;
+    answer.textContent = "";
+    showProblem("problem", error);
+  } finally {
+    if (running === call) {
+      running = undefined;
+      setBusy(false);
+    }
+  }
+}
+
+/** @param {boolean} busy */
+function setBusy(busy) {
+  document.body.classList.toggle("busy", busy);
+  run.hidden = busy;
+  cancel.hidden = !busy;
+}
+
+/**
+ * @param {import("../../dist/entry/browser/index.js").EmbedResult} out
+ * @param {import("./model-panel.mjs").Loaded} loaded
+ */
+function showResult(out, { janus, vocabulary }) {
+  const { preprocess, tokens, width, patchSize } = janus.config;
+  const grid = Math.sqrt(tokens);
+  const features = out.stages?.image_features;
+  const pixels = out.stages?.pixel_values;
+  const ids = Array.from(out.inputIds.data, Number);
+  byId("sequence", HTMLElement).hidden = false;
+  strip.show(ids, out.imagesSeqMask.data, vocabulary, tokens);
+  byId("files", HTMLElement).hidden = false;
+  showTimes(out.timings);
+  showRuntime(janus.runtime);
+  const seen = features !== undefined && pixels !== undefined && features.data.length > 0;
+  byId("seen", HTMLElement).hidden = !seen;
+  if (!seen) return;
+  figure.show({ pixels, preprocess, features: features.data, width, grid, patchSize });
+  think("colours", { features: features.data, width }).then((colours) => {
+    if (result !== out) return;
+    figure.colour(colours);
+    strip.colour(colours);
+  }, (error) => showProblem("problem", error));
+  point(Math.floor(grid / 2) * grid + Math.floor(grid / 2));
+}
+
+/**
+ * @param {readonly Blob[]} pictures
+ * @param {string} [words]
+ */
+function take(pictures, words) {
+  tray.show(pictures);
+  if (words !== undefined) question.value = words;
+  else for (const pressed of document.querySelectorAll("#examples [aria-pressed=true]")) pressed.setAttribute("aria-pressed", "false");
+  if (question.value) void ask();
+}
+
+byId("ask", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  void ask();
+});
+cancel.addEventListener("click", () => running?.abort(new Error("The question was cancelled.")));
+byId("retry", HTMLButtonElement).addEventListener("click", () => void ask());
+const pick = byId("pick", HTMLInputElement);
+pick.addEventListener("change", () => {
+  if (pick.files?.length) take([...pick.files]);
+  pick.value = "";
+});
+takeDrops(
+  (pictures) => take(pictures),
+  (folder) =>
+    filesOf(folder).then(
+      (files) => panel.load(files),
+      (error) => showProblem("model-problem", error),
+    ),
+);
+offerFiles(() => result);
+
+const loading = panel.load(DEMO);
+const examples = `${DEMO}examples/`;
+const offered = await offerExamples(examples, take);
+const { images, question: words } = offered[FIRST];
+take(await fetchExample(examples, images), words);
+document.querySelectorAll("#examples button")[FIRST]?.setAttribute("aria-pressed", "true");
+await loading;
+
+if ("serviceWorker" in navigator) {
+  // After the first answer, for which it would compete.
+  const { keepForOffline } = await import("./offline.mjs");
+  await keepForOffline(byId("offline", HTMLParagraphElement));
+}
