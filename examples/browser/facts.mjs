@@ -64,7 +64,7 @@ export function offerFiles(result) {
       showProblem("files-problem");
       try {
         const out = result();
-        const format = button.dataset.format ?? "";
+        const format = button.dataset["format"] ?? "";
         if (out) save([...encode(out, format)], `janus.${format}`, "application/octet-stream");
       } catch (error) {
         showProblem("files-problem", error);

@@ -30,8 +30,8 @@ export class Figure {
   /** @param {(patch: number) => void} onPatch is told of a patch, counted through all pictures, that was pointed at */
   constructor(onPatch) {
     this.onPatch = onPatch;
-    /** @type {Record<string, HTMLElement[]>} */
-    this.squares = {};
+    /** By panel, one for each picture. @type {Record<(typeof PANELS)[number], HTMLElement[]>} */
+    this.squares = { square: [], features: [], similarity: [] };
     this.patch = -1;
     drawScale();
   }
@@ -102,7 +102,7 @@ export class Figure {
   }
 
   /**
-   * @param {string} name
+   * @param {(typeof PANELS)[number]} name
    * @param {number} picture
    * @param {number} count
    */
@@ -152,14 +152,14 @@ export class Figure {
   /**
    * One pixel for a patch, stretched over the part of the square that patches cover.
    *
-   * @param {string} name
+   * @param {(typeof PANELS)[number]} name
    * @param {(patch: number) => number[]} colourOf RGBA
    */
   #overlay(name, colourOf) {
     const { seen } = this;
     if (!seen) return;
     const { grid, patchSize } = seen;
-    for (const [picture, square] of (this.squares[name] ?? []).entries()) {
+    for (const [picture, square] of this.squares[name].entries()) {
       const image = new ImageData(grid, grid);
       for (let p = 0; p < grid ** 2; p++) image.data.set(colourOf(picture * grid ** 2 + p), p * 4);
       const canvas = draw(square, "over", grid, image);

@@ -13,8 +13,7 @@ export const HUB = "https://huggingface.co";
 export function locate(model, name) {
   if (typeof model !== "string") return model.get(name);
   const id = /^([\w.-]+\/[\w.-]+)(?:@(.+))?$/.exec(model);
-  if (id && !/^\.{0,2}\//.test(model))
-    return `${HUB}/${id[1]}/resolve/${encodeURIComponent(id[2] ?? "main")}/${name}`;
+  if (id && !/^\.{0,2}\//.test(model)) return `${HUB}/${id[1]}/resolve/${encodeURIComponent(id[2] ?? "main")}/${name}`;
   return new URL(name, new URL(model.endsWith("/") ? model : `${model}/`, document.baseURI)).href;
 }
 

@@ -10,12 +10,15 @@ export const DEMO = new URL("../../models/demo/", import.meta.url).href;
 /** Language models of more parameters are not for plain JavaScript. */
 const SMALL = 20e6;
 
+/** Numbers for the thinking worker. */
+let models = 0;
+
 /**
  * @typedef {object} Loaded
  * @property {Janus} janus
  * @property {string} name
  * @property {Vocabulary | undefined} vocabulary
- * @property {Promise<void>} thinker rejects with why there is no answer
+ * @property {Promise<number>} thinker its small language model's number; rejects with why there is none
  */
 
 export class ModelPanel {
@@ -63,6 +66,9 @@ export class ModelPanel {
     try {
       const { signal } = loading;
       const words = readWords(model, signal);
+      const thinker = readThinker(model);
+      // Without an answer everything else is shown, and its reason when one is asked for.
+      thinker.catch(() => {});
       const janus = await Janus.load(model, {
         dtype,
         signal,
@@ -75,9 +81,7 @@ export class ModelPanel {
         throw signal.reason;
       }
       const before = this.loaded;
-      this.loaded = { janus, name, vocabulary: await words, thinker: readThinker(model) };
-      // Without an answer everything else is shown, and its reason when one is asked for.
-      this.loaded.thinker.catch(() => {});
+      this.loaded = { janus, name, vocabulary: await words, thinker };
       await before?.janus.dispose();
       this.#line();
       this.onLoaded(this.loaded);
@@ -106,7 +110,8 @@ export class ModelPanel {
     else bar.value = done;
     const share = event ? `${size(event.loaded)} of ${size(event.total)}` : "opening";
     byId("progress-line", HTMLSpanElement).textContent = `Loading ${name}: ${share}`;
-    byId("model-line", HTMLParagraphElement).textContent = `loading ${name}${done === undefined ? "" : `, ${Math.round(100 * done)} %`}`;
+    byId("model-line", HTMLParagraphElement).textContent =
+      `loading ${name}${done === undefined ? "" : `, ${Math.round(100 * done)} %`}`;
   }
 
   #line() {
@@ -133,20 +138,23 @@ async function readWords(model, signal) {
 /**
  * The small language model of a checkpoint that has one.
  *
- * @param {import("./model-files.mjs").Model} model
+ * @param {import("./model-files.mjs").Model} of
  */
-async function readThinker(model) {
+async function readThinker(of) {
   const without = (/** @type {string} */ why) =>
     new Error(`No answer: ${why}. Give the fused sequence to the checkpoint’s own language model.`);
-  /** @type {Record<string, number> | undefined} */
-  const config = (await readJson(model, "config.json"))?.language_config;
-  const place = locate(model, "model.safetensors");
-  if (!config?.num_hidden_layers || !place) throw without("this checkpoint has no language model that this page can run");
+  /** @type {{ num_hidden_layers: number, hidden_size: number, intermediate_size: number, vocab_size: number } & ConstructorParameters<typeof import("../answer/language-model.mjs").LanguageModel>[1] | undefined} */
+  const config = (await readJson(of, "config.json"))?.language_config;
+  const place = locate(of, "model.safetensors");
+  if (!config?.num_hidden_layers || !place)
+    throw without("this checkpoint has no language model that this page can run");
   const { num_hidden_layers: layers, hidden_size: width, intermediate_size: inner, vocab_size: words } = config;
   const parameters = layers * (4 * width ** 2 + 3 * width * inner) + 2 * words * width;
   if (!(parameters < SMALL)) throw without("this checkpoint’s language model is too large for plain JavaScript");
+  const model = models++;
   try {
-    await think("load", { place, config });
+    await think("load", { place, config, model });
+    return model;
   } catch (error) {
     throw without(sentence(error));
   }

@@ -4,7 +4,7 @@ import { offerFiles, showRuntime, showTimes } from "./facts.mjs";
 import { Figure } from "./figure.mjs";
 import { filesOf } from "./model-files.mjs";
 import { DEMO, ModelPanel } from "./model-panel.mjs";
-import { fetchExample, offerExamples, takeDrops, Tray } from "./pictures.mjs";
+import { fetchExample, offerExamples, Tray, takeDrops } from "./pictures.mjs";
 import { Strip } from "./strip.mjs";
 import { think } from "./thinking.mjs";
 
@@ -57,11 +57,11 @@ async function ask() {
     call.signal.throwIfAborted();
     result = out;
     showResult(out, loaded);
-    const begun = performance.now();
     try {
-      await thinker;
+      const model = await thinker;
+      const begun = performance.now();
       /** @type {number[]} */
-      const ids = await think("answer", { embeds: out.inputsEmbeds.data });
+      const ids = await think("answer", { embeds: out.inputsEmbeds.data, model });
       call.signal.throwIfAborted();
       answer.textContent = vocabulary?.text(ids).trim() || "(nothing)";
       showTimes(out.timings, performance.now() - begun);
@@ -96,8 +96,8 @@ function setBusy(busy) {
 function showResult(out, { janus, vocabulary }) {
   const { preprocess, tokens, width, patchSize } = janus.config;
   const grid = Math.sqrt(tokens);
-  const features = out.stages?.image_features;
-  const pixels = out.stages?.pixel_values;
+  const features = out.stages?.["image_features"];
+  const pixels = out.stages?.["pixel_values"];
   const ids = Array.from(out.inputIds.data, Number);
   byId("sequence", HTMLElement).hidden = false;
   strip.show(ids, out.imagesSeqMask.data, vocabulary, tokens);
@@ -108,11 +108,14 @@ function showResult(out, { janus, vocabulary }) {
   byId("seen", HTMLElement).hidden = !seen;
   if (!seen) return;
   figure.show({ pixels, preprocess, features: features.data, width, grid, patchSize });
-  think("colours", { features: features.data, width }).then((colours) => {
-    if (result !== out) return;
-    figure.colour(colours);
-    strip.colour(colours);
-  }, (error) => showProblem("problem", error));
+  think("colours", { features: features.data, width }).then(
+    (colours) => {
+      if (result !== out) return;
+      figure.colour(colours);
+      strip.colour(colours);
+    },
+    (error) => showProblem("problem", error),
+  );
   point(Math.floor(grid / 2) * grid + Math.floor(grid / 2));
 }
 
@@ -123,7 +126,9 @@ function showResult(out, { janus, vocabulary }) {
 function take(pictures, words) {
   tray.show(pictures);
   if (words !== undefined) question.value = words;
-  else for (const pressed of document.querySelectorAll("#examples [aria-pressed=true]")) pressed.setAttribute("aria-pressed", "false");
+  else
+    for (const pressed of document.querySelectorAll("#examples [aria-pressed=true]"))
+      pressed.setAttribute("aria-pressed", "false");
   if (question.value) void ask();
 }
 

@@ -42,7 +42,9 @@ export function principalDirections(centred, patches, width) {
   let directions = Array.from({ length: Math.min(COMPONENTS, width) }, (_, c) => start(width, c));
   orthonormalise(directions);
   for (let turn = 0; turn < TURNS; turn++) {
-    directions = directions.map((direction) => combine(centred, patches, width, project(centred, patches, width, direction)));
+    directions = directions.map((direction) =>
+      combine(centred, patches, width, project(centred, patches, width, direction)),
+    );
     orthonormalise(directions);
   }
   for (const direction of directions) {

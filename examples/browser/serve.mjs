@@ -43,11 +43,11 @@ const POLICY = [
 ].join("; ");
 
 /**
- * @param {{ isolation?: boolean, folders?: Readonly<Record<string, string>> }} [options] `folders`: more of them, path on the server to folder on the disk, each with
- * a slash at its end
+ * @param {{ isolation?: boolean, folders?: Readonly<Record<string, string>>, root?: string }} [options] `folders`: more of them, path on the server to folder on the disk, each with
+ * a slash at its end; `root`: the repository
  */
-export function createDemoServer({ isolation = true, folders = {} } = {}) {
-  const places = [...FOLDERS.map((path) => [path, join(ROOT, path)]), ...Object.entries(folders)];
+export function createDemoServer({ isolation = true, folders = {}, root = ROOT } = {}) {
+  const places = [...FOLDERS.map((path) => [path, join(root, path)]), ...Object.entries(folders)];
   return createServer((request, response) => {
     answer(request, response).catch((error) => {
       // Someone who leaves in the middle is no error of the server.
@@ -86,8 +86,7 @@ export function createDemoServer({ isolation = true, folders = {} } = {}) {
     response.setHeader("ETag", etag);
     response.setHeader("Accept-Ranges", "bytes");
     response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
-    if (request.headers["if-none-match"] === etag && !request.headers.range)
-      return void response.writeHead(304).end();
+    if (request.headers["if-none-match"] === etag && !request.headers.range) return void response.writeHead(304).end();
     const range = wantedRange(request.headers.range, about.size, request.headers["if-range"], etag);
     if (range === "none") {
       response.setHeader("Content-Range", `bytes */${about.size}`);

@@ -7,8 +7,6 @@ const ROOT = new URL("../../", worker.location.href);
 
 const PAGE = [
   "benchmark-cases.js",
-  "benchmark-worker.mjs",
-  "benchmark.mjs",
   "dom.mjs",
   "facts.mjs",
   "figure.mjs",

@@ -41,7 +41,7 @@ export class Strip {
       } else {
         const token = vocabulary?.token(id) ?? `#${id}`;
         cell.className = /^<.+>$/.test(token.trim()) ? "special" : "text";
-        cell.textContent = token.replaceAll("\n", "⏎").replaceAll(/^ | $/g, "\u00a0") || "·";
+        cell.textContent = printed(token);
         this.says?.push(`${at}: token ${id}, ${JSON.stringify(token)}`);
       }
       cell.setAttribute("aria-label", this.says?.[t] ?? "");
@@ -105,4 +105,13 @@ export class Strip {
     cell.tabIndex = 0;
     cell.focus();
   }
+}
+
+/**
+ * What a cell shows of a token: blanks as something, and the wide bars of special tokens, which many fonts lack, as plain ones.
+ *
+ * @param {string} token
+ */
+function printed(token) {
+  return token.replaceAll("\n", "⏎").replaceAll(/^ | $/g, "\u00a0").replaceAll("｜", "|").replaceAll("▁", "_") || "·";
 }

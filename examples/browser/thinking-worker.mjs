@@ -3,22 +3,26 @@ import { LanguageModel, PREFIX } from "../answer/language-model.mjs";
 import { readTensors } from "../answer/weights.mjs";
 import { componentColours } from "./principal-components.mjs";
 
-/** @type {Promise<LanguageModel> | undefined} */
-let model;
+/** By model of the page, the last two: while one is being loaded, the one before it answers. @type {Map<number, Promise<LanguageModel>>} */
+const models = new Map();
 
 const tasks = {
   /**
-   * @param {{ place: string | File, config: ConstructorParameters<typeof LanguageModel>[1] }} task where model.safetensors lies
+   * @param {{ place: string | File, config: ConstructorParameters<typeof LanguageModel>[1], model: number }} task where model.safetensors lies
    */
-  async load({ place, config }) {
-    model = load(place, config);
-    await model;
+  async load({ place, config, model }) {
+    const loaded = load(place, config);
+    models.set(model, loaded);
+    const [oldest] = models.keys();
+    if (models.size > 2 && oldest !== undefined) models.delete(oldest);
+    await loaded;
   },
 
-  /** @param {{ embeds: Float32Array }} task inputs_embeds of one row, [T, D] */
-  async answer({ embeds }) {
-    if (!model) throw new Error("no language model was loaded");
-    return (await model).greedy(embeds).ids;
+  /** @param {{ embeds: Float32Array, model: number }} task inputs_embeds of one row, [T, D] */
+  async answer({ embeds, model }) {
+    const loaded = await models.get(model);
+    if (!loaded) throw new Error("its language model is no longer loaded");
+    return loaded.greedy(embeds).ids;
   },
 
   /** @param {{ features: Float32Array, width: number }} task */
