@@ -1,7 +1,8 @@
 import { once } from "../child.js";
 import type { NodeEngine } from "../engines.js";
 import type { KernelResult } from "../report/results.js";
-import type { KernelInput, KernelOutput } from "./process.js";
+import type { KernelOutput } from "./cases.js";
+import type { KernelInput } from "./process.js";
 
 const PROGRAM = new URL("./process.js", import.meta.url);
 

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Kernels, Pointer } from "#dist/wasm/abi.js";
 import { ARENA_BASE } from "#dist/wasm/abi.js";
 import { instantiateKernels } from "#dist/wasm/instantiate.js";
 import { Arena, createMemory, ensureMemory, f32 } from "#dist/wasm/memory.js";
 import type { Variant } from "#dist/wasm/variants.js";
 import { isThreaded } from "#dist/wasm/variants.js";
+import { variantBinary } from "./binary.js";
 
 /** One variant's kernels over a memory of their own, and a way to fill it. */
 export interface Bed {
@@ -17,9 +16,8 @@ export interface Bed {
 }
 
 export function bed(variant: Variant): Bed {
-  const bytes = readFileSync(fileURLToPath(new URL(`../../../dist/wasm/${variant}.wasm`, import.meta.url)));
   const memory = createMemory(ARENA_BASE, isThreaded(variant));
-  const kernels = instantiateKernels(new WebAssembly.Module(bytes), memory);
+  const kernels = instantiateKernels(new WebAssembly.Module(variantBinary(variant)), memory);
   const arena = new Arena(ARENA_BASE);
   return {
     kernels,

@@ -41,7 +41,7 @@ export function showRuntime({ variant, threads, dtype, tile, fma, engine, weight
   /** @type {[string, string][]} */
   const facts = [
     ["binary", `${variant}, a multiply-add rounds ${fma ? "once" : "twice"}`],
-    ["threads", `${threads} of ${navigator.hardwareConcurrency} that the browser offers`],
+    ["threads", `${threads} of ${navigator.hardwareConcurrency} that the browser offers${whyOne(threads)}`],
     ["weights", `${dtype}, ${size(weightBytes)}`],
     ["tile", tile],
     ["engine", engine],
@@ -95,4 +95,14 @@ export function save(parts, name, type) {
   make("a", { href: url, download: name }).click();
   // The download has its own hold of the bytes once it has begun.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/**
+ * Why an isolated page has one thread: `threads: "auto"` takes more for models that gain from them. Where isolation is missing, a note says so.
+ *
+ * @param {number} threads
+ */
+function whyOne(threads) {
+  const small = threads === 1 && crossOriginIsolated && navigator.hardwareConcurrency > 1;
+  return small ? ": a picture of this model is too little work to share" : "";
 }

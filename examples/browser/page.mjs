@@ -1,4 +1,5 @@
 // The page: pictures and a question in, what the model sees out.
+import { offerBenchmark } from "./benchmark.mjs";
 import { byId, showProblem } from "./dom.mjs";
 import { offerFiles, showRuntime, showTimes } from "./facts.mjs";
 import { Figure } from "./figure.mjs";
@@ -152,6 +153,11 @@ takeDrops(
     ),
 );
 offerFiles(() => result);
+offerBenchmark(() => {
+  const pixels = result?.stages?.["pixel_values"];
+  const pictures = result?.stages?.["image_features"]?.dims[0];
+  return panel.loaded && pixels && pictures ? { loaded: panel.loaded, pixels } : undefined;
+});
 
 const loading = panel.load(DEMO);
 const examples = `${DEMO}examples/`;

@@ -6,7 +6,7 @@ const CACHE = "janus-wasm-demo";
 const ROOT = new URL("../../", worker.location.href);
 
 const PAGE = [
-  "benchmark-cases.js",
+  "benchmark.mjs",
   "dom.mjs",
   "facts.mjs",
   "figure.mjs",
@@ -44,6 +44,8 @@ const FILES = [
   "models/demo/examples/examples.json",
 ].map((path) => new URL(path, ROOT).href);
 
+const BENCHMARK = ["kernels-worker.js", "package.json"].map((name) => `${ROOT.href}dist/demo/${name}`);
+
 worker.addEventListener("install", (/** @type {any} */ event) => {
   event.waitUntil(keepAll().then(() => worker.skipWaiting()));
 });
@@ -60,6 +62,8 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
 async function keepAll() {
   const cache = await caches.open(CACHE);
   await cache.addAll(FILES);
+  // The benchmark is there only where `npm run build:demo` has made it.
+  await Promise.allSettled(BENCHMARK.map((url) => cache.add(url)));
   const examples = `${ROOT.href}models/demo/examples/`;
   /** @type {{ images: string[] }[]} */
   const list = await (await cache.match(`${examples}examples.json`))?.json();
