@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeEngine } from "../engines.js";
-import type { ModelResult } from "../report/results.js";
+import type { ModelResult, Setting } from "../report/results.js";
 import { samples } from "../report/results.js";
 import { ContenderProcess, type Done } from "./contender.js";
 import { type FullSize, IMAGE_SIZE } from "./full-size.js";
@@ -19,14 +19,16 @@ export interface RaceOptions {
   readonly peers: readonly ("onnxruntime-web" | "onnxruntime-node")[];
 }
 
-interface Entry {
+export interface Entry {
   readonly contender: ModelResult["contender"];
   readonly dtype: ModelResult["dtype"];
   readonly program: URL;
   readonly options: object;
+  /** What it runs on, where that is not the engine of its process. */
+  readonly setting?: Setting;
 }
 
-const JANUS = new URL("./janus-process.js", import.meta.url);
+export const JANUS = new URL("./janus-process.js", import.meta.url);
 const PEER = new URL("../peers/process.js", import.meta.url);
 const EIGHT = 8;
 
@@ -99,7 +101,8 @@ interface Runner {
   last: Done;
 }
 
-async function raceGroup(
+/** Contenders that lie in memory together and take turns. */
+export async function raceGroup(
   entries: readonly Entry[],
   full: FullSize,
   engine: NodeEngine,
@@ -164,6 +167,7 @@ function resultOf(runner: Runner, engine: NodeEngine, threads: number, peakBytes
     version: engine.version,
     v8: engine.v8,
     flags: engineFlags ?? [],
+    ...entry.setting,
     ...(variant !== undefined && { variant }),
     ...(tile !== undefined && { tile }),
     dtype: entry.dtype,
