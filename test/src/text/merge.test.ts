@@ -42,6 +42,21 @@ test("any merges, any word: as the plain reader merges, pass by pass", () => {
   );
 });
 
+test("a pair that has changed waits for its own turn, not for that of the pair before it", () => {
+  // bc first; then ab is gone, and bc with what follows goes before a with bc.
+  const file = tokenizerOf([
+    [1, 2],
+    [0, 1],
+    [3, 0],
+    [0, 3],
+  ]);
+  const { merger, vocabulary } = readCompactTokenizer(file);
+  const ids: number[] = [];
+  merger.encode("abca", ids);
+  assert.equal(ids, [vocabulary.idOf("a"), vocabulary.idOf("bca")]);
+  assert.ok(vocabulary.idOf("abc") !== undefined);
+});
+
 test("ids are appended, an empty word has none", () => {
   const { merger } = readCompactTokenizer(tokenizerOf([]));
   const ids = [7];

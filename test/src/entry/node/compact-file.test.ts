@@ -13,7 +13,7 @@ const made = (files: Record<string, Uint8Array>) => compactFiles(memorySource(fi
 
 test("one file, which says what it was made of", async () => {
   const [file, ...more] = await made({ "tokenizer.json": JSON_FILE });
-  assert.equal([file?.name, more.length], ["tokenizer.janus.bin", 0]);
+  assert.equal([file?.name, more.length], ["tokenizer.janus", 0]);
   assert.equal([...(file!.chunks as Iterable<Uint8Array>)], [compactOf(JSON_FILE)]);
 });
 

@@ -78,7 +78,7 @@ test("the same bytes with any number of threads, and on every engine", () =>
     assert.equal(seen[2], seen[0]);
     assert.is(seen[0]?.get("model.safetensors"), recorded["demo packed int8"]);
     for (const [name, digest] of seen[0]!)
-      if (name !== "model.safetensors" && name !== "tokenizer.janus.bin")
+      if (name !== "model.safetensors" && name !== "tokenizer.janus")
         assert.is(digest, digestOf(join(DEMO, name)), `${name} is taken along as it is`);
   }));
 
@@ -184,7 +184,7 @@ test("the compact tokenizer is written, used in place of tokenizer.json, and ver
   inScratch(async (folder) => {
     const packed = join(folder, "packed");
     await pack(DEMO, packed);
-    const [json, compact] = [join(packed, "tokenizer.json"), join(packed, "tokenizer.janus.bin")];
+    const [json, compact] = [join(packed, "tokenizer.json"), join(packed, "tokenizer.janus")];
     const requests = [{ prompt: "What is left of the red circle? 12³ 漢" }, { prompt: "é <|User|>" }];
     const answer = async (folder: string, options = {}): Promise<Buffer> => {
       const model = await Janus.load(folder, { threads: 1, ...options });
@@ -201,13 +201,13 @@ test("the compact tokenizer is written, used in place of tokenizer.json, and ver
     // Same size, other content: nobody reads it but who verifies.
     writeFileSync(json, Buffer.alloc(original.length, 0x20));
     assert.ok((await answer(packed)).equals(expected));
-    await refused(answer(packed, { verify: true }), "E_INTEGRITY", /tokenizer\.janus\.bin: .* SHA-256/);
+    await refused(answer(packed, { verify: true }), "E_INTEGRITY", /tokenizer\.janus: .* SHA-256/);
     writeFileSync(json, "{}");
     await refused(answer(packed), "E_INTEGRITY", /made of a tokenizer\.json of \d+ bytes, found one of 2 beside it/);
     rmSync(json);
     assert.ok((await answer(packed, { verify: true })).equals(expected), "tokenizer.json may be absent");
     truncateSync(compact, 1000);
-    await refused(answer(packed), "E_FORMAT", /tokenizer\.janus\.bin/);
+    await refused(answer(packed), "E_FORMAT", /tokenizer\.janus/);
     rmSync(compact);
     writeFileSync(json, original);
     assert.ok((await answer(packed)).equals(expected), "and so may its compact form");
@@ -223,7 +223,7 @@ test("a tokenizer of another kind, or a broken one, is taken along as it is", ()
       const output = join(folder, String(text.length));
       await pack(memorySource({ ...files, "tokenizer.json": bytes }), output);
       assert.is(readFileSync(join(output, "tokenizer.json"), "utf8"), text);
-      assert.not.ok(readdirSync(output).includes("tokenizer.janus.bin"));
+      assert.not.ok(readdirSync(output).includes("tokenizer.janus"));
     }
   }));
 
