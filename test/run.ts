@@ -35,6 +35,7 @@ const ONCE = [
   "deepseek-tokenizer",
   "edge",
   "edge-example",
+  "firefox",
   "hand-over-python",
   "language-model",
   "onnxruntime",

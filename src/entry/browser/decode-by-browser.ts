@@ -34,9 +34,11 @@ async function drawn(
   format: Exclude<ImageFormat, "png">,
   label: string,
 ): Promise<RgbImage> {
+  // Firefox looks for the kind of file in the first part of a Blob alone.
+  const whole = await new Blob([...parts]).arrayBuffer();
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([...parts], { type: `image/${format}` }), AS_STORED);
+    bitmap = await createImageBitmap(new Blob([whole], { type: `image/${format}` }), AS_STORED);
   } catch (cause) {
     throw refusal(label, "this browser finds it damaged; give a complete JPEG, PNG or WebP", cause);
   }
