@@ -1,4 +1,4 @@
-/** The edge entry over compiled binaries, run here: what it loads from, and what it refuses. The rest is tested under workerd (test/edge). */
+/** The edge entry over compiled binaries, run here: what it loads from, and what it refuses. The rest is tested under workerd (test/acceptance/edge.test.ts). */
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
