@@ -71,12 +71,14 @@ await writeFile(
   'export { PrepareInputsEmbedsSession } from "./index.js";\n',
 );
 
-// An edge worker is one file, its packages included, and the binaries that it imports: those are the host's to compile.
+// An edge worker has its packages in it, and imports the binaries, which are the host's to compile. Both entries share all but how they name those.
 await build({
   absWorkingDir: ROOT,
   entryPoints: ["index", "edge-light"].map((name) => `src/entry/edge/${name}.ts`),
   outdir: "dist/entry/edge",
   bundle: true,
+  splitting: true,
+  chunkNames: "shared",
   format: "esm",
   platform: "neutral",
   mainFields: ["module", "main"],

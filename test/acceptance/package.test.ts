@@ -44,6 +44,9 @@ test("it holds what runs, its types, the demo model and the licences, and nothin
     "dist/cli/main.js",
     "dist/entry/node/index.js",
     "dist/entry/node/index.d.ts",
+    ...["index.js", "edge-light.js", "shared.js", "index.d.ts", "edge-light.d.ts"].map(
+      (name) => `dist/entry/edge/${name}`,
+    ),
     "dist/entry/transformers/index.js",
     "dist/entry/transformers/index.d.ts",
     "dist/entry/node/compute-worker.js",
@@ -61,7 +64,20 @@ test("it holds what runs, its types, the demo model and the licences, and nothin
     assert.not.match(path, /\.(map|wat|tsbuildinfo)$|debug\.|\.tmp/, path);
   }
   const bytes = [...packed.values()].reduce((sum, size) => sum + size, 0);
-  assert.ok(bytes < 6e6, `${bytes} bytes unpacked, of which the demo model is 3.4 MB`);
+  // A bundle for each kind of host: Node, browsers, edge workers.
+  assert.ok(bytes < 6.4e6, `${bytes} bytes unpacked, of which the demo model is 3.4 MB`);
+});
+
+test("an edge worker's conditions come before a browser's, and lead to its entries", () => {
+  for (const [conditions, entry] of [
+    [["workerd", "worker", "browser"], "edge/index.js"],
+    [["edge-light", "worker", "browser"], "edge/edge-light.js"],
+  ] as const) {
+    const flags = conditions.map((name) => `--conditions=${name}`);
+    const script = "console.log(import.meta.resolve('janus-wasm'))";
+    const found = run(process.execPath, [...flags, "--input-type=module", "-e", script], project);
+    assert.ok(found.trim().endsWith(`/dist/entry/${entry}`), found);
+  }
 });
 
 test("a process starts with one file, and a thread with one", () => {
