@@ -13,7 +13,12 @@ import { Problem } from "./problem.mjs";
  * @property {string} [MODEL_URL]
  * @property {string} [MODEL_ID] what GET /v1/models calls it
  * @property {"auto" | "simd" | "relaxed"} [VARIANT]
+ * @property {string} [MEMORY_BUDGET] bytes for the model: what an isolate has, less about 30 MB for the script, a picture and what is sent
+ * @property {"yes" | "no"} [VERIFY] whether the model's checksums are compared when it is loaded
  */
+
+/** Of 128 MB. */
+const MEMORY_BUDGET = 80e6;
 
 /** The model of this isolate, loaded by the first request that needs it and kept for the next. */
 export class Models {
@@ -35,8 +40,11 @@ export class Models {
         decoders,
         maxPixels: LIMITS.pixels,
         variant: env.VARIANT ?? "auto",
-        // Damage on the way from the disk to here would be wrong numbers, and nothing else would tell.
-        verify: true,
+        // What does not fit is read for every picture, and nothing else is there in an isolate of 128 MB.
+        residency: "stream",
+        memoryBudget: Number(env.MEMORY_BUDGET ?? MEMORY_BUDGET),
+        // Damage on the way from the disk to here would be wrong numbers, and nothing else would tell. It takes a pass over all of the model.
+        verify: env.VERIFY !== "no",
       });
       this.#loaded = model;
       return model;
