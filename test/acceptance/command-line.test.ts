@@ -93,9 +93,9 @@ test("--version, and help for the program and every command: flags, examples, ex
   assert.is((await janus(["help"])).stdout, alone.stdout);
   const flags: Readonly<Record<string, string>> = {
     embed:
-      "--model --question --prompt --conversation --requests --inputs --image --output --output-format --output-dtype --system --stages --dtype --threads --variant --json --force --verbose",
+      "--model --question --prompt --conversation --requests --inputs --image --output --output-format --output-dtype --system --stages --dtype --threads --variant --residency --memory-budget --json --force --verbose",
     encode:
-      "--model --image --output --output-format --output-dtype --dtype --threads --variant --json --force --verbose",
+      "--model --image --output --output-format --output-dtype --dtype --threads --variant --residency --memory-budget --json --force --verbose",
     pack: "",
     inspect: "--model --json --verbose",
     synthesize: "--output --preset --dtype --force --verbose",
@@ -148,6 +148,23 @@ test("what to embed: exactly one of five, and what goes with each", async () => 
   await refused(2, /got --question and --inputs/, [...base, "--question", "", "--inputs", "b"]);
   await refused(2, /--system goes with/, [...base, "--prompt", "a", "--system", "b"]);
   await refused(2, /--inputs holds its own pixel_values/, [...base, "--inputs", "a", "--image", PICTURE]);
+});
+
+test("--residency and --memory-budget: the same bytes in less memory, and what is needed when it is too little", async () => {
+  const file = output();
+  const alone = (...flags: string[]) => embed("--output", file, "--force", "--json", "--threads", "1", ...flags);
+  const streams = (...flags: string[]) => alone("--residency", "stream", ...flags);
+  const resident = (await json(alone())).runtime;
+  const expected = readFileSync(file);
+  const least = (await json(streams())).runtime;
+  assert.ok(readFileSync(file).equals(expected));
+  assert.equal([resident.residency, least.residency], ["resident", "stream"]);
+  assert.ok(least.memoryBytes < resident.memoryBytes);
+  const more = (await json(streams("--memory-budget", "3MB"))).runtime;
+  assert.ok(more.memoryBytes > least.memoryBytes && more.memoryBytes <= 3e6);
+  await refused(5, /a budget of at least \d+ bytes is needed, got 1024; give it/, streams("--memory-budget", "1KiB"));
+  await refused(2, /expected bytes, as 25000000, 25MB or 25MiB/, streams("--memory-budget", "much"));
+  await refused(2, /Allowed choices are resident, stream/, alone("--residency", "often"));
 });
 
 test("L03: --threads", async () => {

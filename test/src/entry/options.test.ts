@@ -12,7 +12,9 @@ test("what may be asked for", () => {
   for (const threads of ["auto", 1, 2, 63, 64] as const) assert.not.throws(() => checkLoadOptions({ threads }));
 });
 
-const BAD: Readonly<Record<"dtype" | "variant" | "threads", readonly unknown[]>> = {
+const BAD: Readonly<Record<"dtype" | "variant" | "threads" | "residency" | "memoryBudget", readonly unknown[]>> = {
+  residency: ["streamed", "", null, true],
+  memoryBudget: ["128MB", 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2n, null],
   dtype: ["bf16", "FP32", "", null, 32, ["auto"], {}],
   variant: ["simd-threads", "SIMD", "", null, 0, {}],
   threads: ["2", 0, -1, 65, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2n, null, [2], ""],

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { offset } from "#dist/ops/context.js";
 import { largestSlice, packPieces, type StoredPiece, sliceCount } from "#dist/ops/pack.js";
 import { PANEL, type Pointer, panelElements, STORAGE, STORAGE_BYTES, type Storage } from "#dist/wasm/abi.js";
 import { assertSameBits } from "../../support/numbers.js";
@@ -159,7 +160,7 @@ test("a slice is checked before it is packed, and every piece is told of", () =>
   recordedCalls(0, 1, (x) => {
     const take = (index: number, from: number, bytes: number): Pointer => {
       asked.push(`${index} ${from}+${bytes}`);
-      return AT;
+      return offset(AT, 1);
     };
     packPieces(x, [piece, { ...piece, count: 3 }], { take, done: (index) => asked.push(`${index}`) }, AT);
   });
@@ -178,6 +179,23 @@ test("a slice is checked before it is packed, and every piece is told of", () =>
     calls(piece).map(({ kernel }) => kernel),
     ["countNonFinite", "widen", "countNonFinite", "widen", "countNonFinite", "widen"],
   );
+});
+
+test("what lies in its place is looked through, and not moved", () => {
+  const vector: StoredPiece = { placement: { kind: "vector", at: AT }, stored: STORAGE.f32, first: 0, count: 100 };
+  const copy: StoredPiece = { placement: { kind: "copy", at: AT }, stored: STORAGE.bf16, first: 0, count: 100 };
+  const levels: StoredPiece = { placement: { kind: "copy", at: AT }, stored: "int8", first: 0, count: 100 };
+  for (const [piece, kernels] of [
+    [vector, ["countNonFinite"]],
+    [copy, ["countNonFinite"]],
+    [levels, []],
+  ] as const) {
+    const made = recordedCalls(0, 1, (x) => packPieces(x, [piece], { take: () => AT, done: () => {} }, AT));
+    assert.equal(
+      made.map(({ kernel }) => kernel),
+      kernels,
+    );
+  }
 });
 
 test.run();
