@@ -119,9 +119,9 @@ for (const [name, storage] of STORAGES) {
 
 const AT = 64 as Pointer;
 
-/** The kernel calls for one piece, all of whose slices go to one worker. */
-function calls(piece: StoredPiece): readonly KernelCall[] {
-  return recordedCalls(0, 1, (x) => packPieces(x, [piece], { take: () => AT, done: () => {} }, AT));
+/** The kernel calls for one piece, all of whose slices go to one worker, and lie at `from`. */
+function calls(piece: StoredPiece, from: Pointer = offset(AT, 1)): readonly KernelCall[] {
+  return recordedCalls(0, 1, (x) => packPieces(x, [piece], { take: () => from, done: () => {} }, AT));
 }
 
 test("slices meet at panels, each is what a worker has room for, and the stop word is looked at before each", () => {
@@ -190,9 +190,8 @@ test("what lies in its place is looked through, and not moved", () => {
     [copy, ["countNonFinite"]],
     [levels, []],
   ] as const) {
-    const made = recordedCalls(0, 1, (x) => packPieces(x, [piece], { take: () => AT, done: () => {} }, AT));
     assert.equal(
-      made.map(({ kernel }) => kernel),
+      calls(piece, AT).map(({ kernel }) => kernel),
       kernels,
     );
   }
