@@ -33,6 +33,7 @@ const ONCE = [
   "browser",
   "bundlers",
   "deepseek-tokenizer",
+  "demo-page",
   "edge",
   "edge-example",
   "firefox",
@@ -44,6 +45,7 @@ const ONCE = [
 ].map((name) => `acceptance/${name}.test.ts`);
 /** Suites with bounds on time or memory, which what runs beside them would break: one at a time, after the others. */
 const ALONE = [
+  "acceptance/demo-page",
   "acceptance/full-size",
   "acceptance/interrupt",
   "src/entry/janus",

@@ -1,5 +1,5 @@
 /**
- * The kernels in a page's worker: the cases of `bench/kernels`, each verified before it is timed. Asked with a KernelAsk, it posts every result as it comes, then `done` with
+ * The kernels in a page's worker: the cases of `bench/kernels`, each verified before it is timed. When it has said that it is ready it takes a KernelAsk, and posts every result as it comes, then `done` with
  * all of them, each product with its part of the peak.
  */
 import { probeVariant } from "#dist/wasm/probe.js";
@@ -14,6 +14,7 @@ export interface KernelAsk {
 }
 
 export type KernelAnswer =
+  | { readonly kind: "ready" }
   | { readonly kind: "case"; readonly name: string; readonly done: number; readonly all: number }
   | { readonly kind: "done"; readonly kernels: KernelOutput }
   | { readonly kind: "failed"; readonly why: string };
@@ -22,10 +23,12 @@ const scope = globalThis as unknown as {
   postMessage(message: KernelAnswer): void;
   addEventListener(type: "message", listener: (event: { readonly data: KernelAsk }) => void): void;
 };
-// Asked before the binaries are here, the message waits: a worker's messages are handed out when its program has run.
 scope.addEventListener("message", ({ data }) => {
   run(data).catch((error: unknown) => scope.postMessage({ kind: "failed", why: String(error) }));
 });
+
+// A message that came while the binaries were fetched, when nobody listened yet, would be lost: the page asks after this one.
+scope.postMessage({ kind: "ready" });
 
 async function run(ask: KernelAsk): Promise<void> {
   const kernels: KernelOutput[number][] = [];

@@ -331,7 +331,7 @@ test("the benchmark: kernels that were checked, next to the peak, and one pictur
     await page.goto(`${url}${PAGE}`);
     await answered(page, FIRST.answer);
     await page.locator("#bench-run").click();
-    await page.locator("#bench-export").waitFor({ state: "visible", timeout: 120_000 });
+    await page.locator("#bench-export").waitFor({ state: "visible", timeout: 150_000 });
     assert.is(await text(page, "#bench-problem"), "");
     const saving = page.waitForEvent("download");
     await page.locator("#bench-export").click();
