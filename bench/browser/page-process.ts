@@ -57,7 +57,7 @@ async function serve(first: Ask<PageOptions>): Promise<void> {
       await page.goto(`http://127.0.0.1:${port}/bench/`);
       const answer = async (ask: Ask<PageOptions>): Promise<void> => {
         const message = await (ask.kind === "load" ? load(page, ask.options) : run(page, ask)).catch(failed);
-        process.send?.(message);
+        if (process.connected) process.send?.(message);
       };
       process.on("message", (ask: Ask<PageOptions>) => void answer(ask));
       await answer(first);
