@@ -11,6 +11,7 @@ export interface KernelAsk {
   /** Milliseconds of a sample at least: clocks of pages are coarse. */
   readonly sampleMs: number;
   readonly samples: number;
+  readonly variants: readonly Variant[];
 }
 
 export type KernelAnswer =
@@ -32,7 +33,7 @@ scope.postMessage({ kind: "ready" });
 
 async function run(ask: KernelAsk): Promise<void> {
   const kernels: KernelOutput[number][] = [];
-  for (const variant of ["simd", "relaxed"] satisfies Variant[]) {
+  for (const variant of ask.variants) {
     const { module, dot8 } = await probeVariant(variant, variantBinary(variant));
     if (!module) continue;
     const cases = await kernelCases(variant, { module, dot8 }, false);

@@ -29,14 +29,29 @@ export class LanguageModel {
    *
    * @param {Float32Array} embeds `inputs_embeds` of one row without padding, [T, dim]
    * @param {number} [longest] tokens after which to stop anyway
-   * @returns {{ ids: number[], firstLogits: Float64Array }} without the end token; the scores of every first token
    */
-  greedy(embeds, longest = 24) {
+  greedy(embeds, longest) {
+    const positions = this.positions(embeds, longest);
+    for (;;) {
+      const { done, value } = positions.next();
+      if (done) return value;
+    }
+  }
+
+  /**
+   * The same position by position, for who has other things to do in between.
+   *
+   * @param {Float32Array} embeds
+   * @param {number} [longest]
+   * @returns {Generator<undefined, { ids: number[], firstLogits: Float64Array }>} without the end token; the scores of every first token
+   */
+  *positions(embeds, longest = 24) {
     /** Keys and values of every position so far, by layer. @type {{ keys: Float64Array[], values: Float64Array[] }[]} */
     const cache = Array.from({ length: this.layers }, () => ({ keys: [], values: [] }));
     let hidden = new Float64Array(this.dim);
     for (let start = 0; start < embeds.length; start += this.dim) {
       hidden = this.step(Float64Array.from(embeds.subarray(start, start + this.dim)), cache);
+      yield;
     }
     const firstLogits = this.linear(hidden, "lm_head");
     /** @type {number[]} */
@@ -46,6 +61,7 @@ export class LanguageModel {
       const { data } = this.weight("model.embed_tokens");
       hidden = this.step(Float64Array.from(data.subarray(next * this.dim, (next + 1) * this.dim)), cache);
       next = argmax(this.linear(hidden, "lm_head"));
+      yield;
     }
     return { ids, firstLogits };
   }

@@ -1,10 +1,12 @@
 // The kernels in a worker of their own, then one picture with the page's model; saved in the shape of `npm run bench`.
-import { byId, make, showProblem } from "./dom.mjs";
+import { byId, make, showProblem, swap } from "./dom.mjs";
 import { save } from "./facts.mjs";
 
 const KERNELS = new URL("../../dist/demo/kernels-worker.js", import.meta.url);
 /** Milliseconds of a sample, and samples of a case: a quarter of a minute for all. */
-const ASK = { sampleMs: 10, samples: 10 };
+const ASK = { sampleMs: 10, samples: 10, variants: ["simd", "relaxed"] };
+/** As `npm run bench -- --quick`: what is timed is verified, and the figures say little. */
+const QUICK = { sampleMs: 2, samples: 2 };
 /** Runs of the picture, of which the fastest counts. */
 const PICTURES = 5;
 
@@ -18,28 +20,35 @@ export function offerBenchmark(current) {
   const [run, cancel, keep] = ["bench-run", "bench-cancel", "bench-export"].map((id) => byId(id, HTMLButtonElement));
   const line = byId("bench-line", HTMLSpanElement);
   const table = byId("bench-table", HTMLTableElement);
+  const quickly = byId("bench-quick", HTMLInputElement);
   let results = {};
   /** @type {AbortController | undefined} */
   let running;
   run.addEventListener("click", async () => {
     showProblem("bench-problem");
     running = new AbortController();
-    [run.hidden, cancel.hidden, keep.hidden] = [true, false, true];
+    swap(run, cancel);
+    keep.hidden = true;
+    const quick = quickly.checked;
+    quickly.disabled = true;
+    const variant = current()?.loaded.janus.runtime.variant.replace(/-threads$/, "") ?? "simd";
     try {
       const { signal } = running;
-      const kernels = await timeKernels((text) => {
+      const say = (/** @type {string} */ text) => {
         line.textContent = text;
-      }, signal);
+      };
+      const kernels = await timeKernels(quick ? { ...QUICK, variants: [variant] } : ASK, say, signal);
       showKernels(table, kernels);
       const model = await timePicture(current(), signal);
       line.textContent = pictureLine(model);
-      results = await resultsOf(kernels, model);
+      results = await resultsOf(kernels, model, quick);
       keep.hidden = false;
     } catch (error) {
       line.textContent = "";
       if (!running.signal.aborted) showProblem("bench-problem", error);
     } finally {
-      [run.hidden, cancel.hidden] = [false, true];
+      swap(cancel, run);
+      quickly.disabled = false;
     }
   });
   cancel.addEventListener("click", () => running?.abort(new Error("The benchmark was cancelled.")));
@@ -49,11 +58,12 @@ export function offerBenchmark(current) {
 }
 
 /**
+ * @param {typeof ASK} asked
  * @param {(text: string) => void} say
  * @param {AbortSignal} signal
  * @returns {Promise<Kernel[]>}
  */
-function timeKernels(say, signal) {
+function timeKernels(asked, say, signal) {
   const worker = new Worker(KERNELS, { type: "module" });
   say("Starting");
   return new Promise((resolve, reject) => {
@@ -62,7 +72,7 @@ function timeKernels(say, signal) {
       reject(new Error(message || "dist/demo/kernels-worker.js did not load; `npm run build:demo` makes it")),
     );
     worker.addEventListener("message", ({ data }) => {
-      if (data.kind === "ready") worker.postMessage(ASK);
+      if (data.kind === "ready") worker.postMessage(asked);
       else if (data.kind === "case") say(`${data.done + 1} of ${data.all}: ${data.name}`);
       else if (data.kind === "done") resolve(data.kernels);
       else reject(new Error(data.why));
@@ -111,11 +121,12 @@ function showKernels(table, kernels) {
   table.hidden = false;
   const shown = kernels.filter(({ kernel }) => ["peak", "gemm", "attention"].includes(kernel));
   table.tBodies[0].replaceChildren(
-    ...shown.map(({ kernel, shape, variant, storage, rate, unit, ofPeak }) =>
+    ...shown.map(({ kernel, shape, variant, storage, tile, rate, unit, ofPeak }) =>
       make("tr", {}, [
         make("td", { textContent: kernel === "peak" ? "peak" : kernel === "gemm" ? `product ${shape}` : kernel }),
         make("td", { textContent: variant }),
         make("td", { textContent: storage }),
+        make("td", { textContent: tile ?? "" }),
         make("td", { textContent: `${rate.toFixed(1)} ${unit}` }),
         make("td", { textContent: ofPeak === undefined ? "" : `${Math.round(100 * ofPeak)} %` }),
       ]),
@@ -128,14 +139,15 @@ function showKernels(table, kernels) {
  *
  * @param {Kernel[]} kernels
  * @param {Awaited<ReturnType<typeof timePicture>>} model
+ * @param {boolean} quick
  */
-async function resultsOf(kernels, model) {
+async function resultsOf(kernels, model, quick) {
   const about = await (await fetch(new URL("../../dist/demo/package.json", import.meta.url))).json();
   const version = /(?:Chrome|Firefox|Version)\/[\d.]+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent;
   const setting = { engine: version.replace(/\/(\d+).*/, " $1").toLowerCase(), version, v8: null, flags: [] };
   return {
     date: new Date().toISOString(),
-    quick: false,
+    quick,
     complete: false,
     machine: {
       cpu: null,

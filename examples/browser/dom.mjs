@@ -24,13 +24,31 @@ export function make(tag, properties = {}, children = []) {
   return made;
 }
 
-/** @param {unknown} error */
+/**
+ * What went wrong, as a sentence: messages begin small and have no full stop.
+ *
+ * @param {unknown} error
+ */
 export function sentence(error) {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^[a-z]/, (first) => first.toUpperCase()).replace(/[^.!?]$/, "$&.");
 }
 
 /**
- * Shows a problem where it happened, or takes it away.
+ * Shows one of two controls in place of the other, with the focus if that had it: a control that goes takes it along, and a keyboard would have to start anew.
+ *
+ * @param {HTMLElement} gone
+ * @param {HTMLElement} come
+ */
+export function swap(gone, come) {
+  const focused = gone.contains(document.activeElement);
+  come.hidden = false;
+  if (focused) come.focus();
+  gone.hidden = true;
+}
+
+/**
+ * Shows a problem where it happened, and scrolls there if that is elsewhere; or takes it away.
  *
  * @param {string} id
  * @param {unknown} [error]
@@ -40,6 +58,7 @@ export function showProblem(id, error) {
   box.hidden = error === undefined;
   const place = document.getElementById(`${id}-text`) ?? box;
   place.textContent = error === undefined ? "" : sentence(error);
+  if (error !== undefined) box.scrollIntoView({ block: "nearest" });
 }
 
 /** @param {number} bytes */

@@ -1,6 +1,6 @@
 // Which checkpoint is loaded, in which precision; progress, cancel and retry.
 import { Janus } from "../../dist/entry/browser/index.js";
-import { byId, sentence, showProblem, size } from "./dom.mjs";
+import { byId, showProblem, size } from "./dom.mjs";
 import { filesPicked, locate, readJson } from "./model-files.mjs";
 import { think } from "./thinking.mjs";
 import { Vocabulary } from "./vocabulary.mjs";
@@ -17,6 +17,7 @@ let models = 0;
  * @typedef {object} Loaded
  * @property {Janus} janus
  * @property {string} name
+ * @property {import("./model-files.mjs").Model} model
  * @property {Vocabulary | undefined} vocabulary
  * @property {Promise<number>} thinker its small language model's number; rejects with why there is none
  */
@@ -25,7 +26,7 @@ export class ModelPanel {
   /** @param {(loaded: Loaded) => void} onLoaded */
   constructor(onLoaded) {
     this.onLoaded = onLoaded;
-    /** @type {import("./model-files.mjs").Model} */
+    /** The one that was asked for last, which may not have come. @type {import("./model-files.mjs").Model} */
     this.model = DEMO;
     /** @type {Loaded | undefined} */
     this.loaded = undefined;
@@ -41,11 +42,18 @@ export class ModelPanel {
       folder.value = "";
     });
     for (const choice of document.getElementsByName("dtype"))
-      choice.addEventListener("change", () => void this.load(this.model));
+      choice.addEventListener(
+        "change",
+        () => void this.load(this.loading ? this.model : (this.loaded?.model ?? this.model)),
+      );
     byId("model-cancel", HTMLButtonElement).addEventListener("click", () =>
       this.loading?.abort(new Error("Loading was cancelled.")),
     );
-    byId("model-retry", HTMLButtonElement).addEventListener("click", () => void this.load(this.model));
+    byId("model-retry", HTMLButtonElement).addEventListener("click", () => {
+      void this.load(this.model);
+      // The button goes with the problem.
+      byId("model-cancel", HTMLButtonElement).focus();
+    });
   }
 
   /**
@@ -81,7 +89,7 @@ export class ModelPanel {
         throw signal.reason;
       }
       const before = this.loaded;
-      this.loaded = { janus, name, vocabulary: await words, thinker };
+      this.loaded = { janus, name, model, vocabulary: await words, thinker };
       await before?.janus.dispose();
       this.#line();
       this.onLoaded(this.loaded);
@@ -93,7 +101,9 @@ export class ModelPanel {
     } finally {
       if (this.loading === loading) {
         this.loading = undefined;
-        byId("loading", HTMLDivElement).hidden = true;
+        const box = byId("loading", HTMLDivElement);
+        if (box.contains(document.activeElement)) byId("model-name", HTMLInputElement).focus();
+        box.hidden = true;
       }
     }
   }
@@ -156,6 +166,6 @@ async function readThinker(of) {
     await think("load", { place, config, model });
     return model;
   } catch (error) {
-    throw without(sentence(error));
+    throw without(error instanceof Error ? error.message : String(error));
   }
 }

@@ -1,6 +1,6 @@
 // The page: pictures and a question in, what the model sees out.
 import { offerBenchmark } from "./benchmark.mjs";
-import { byId, showProblem } from "./dom.mjs";
+import { byId, sentence, showProblem, swap } from "./dom.mjs";
 import { offerFiles, showRuntime, showTimes } from "./facts.mjs";
 import { Figure } from "./figure.mjs";
 import { filesOf } from "./model-files.mjs";
@@ -51,10 +51,12 @@ async function ask() {
   const call = new AbortController();
   running = call;
   setBusy(true);
+  /** @type {typeof result} */
+  let out;
   try {
     const { janus, vocabulary, thinker } = loaded;
     const request = { question: question.value, images: tray.pictures };
-    const out = await janus.embed(request, { signal: call.signal, stages: true });
+    out = await janus.embed(request, { signal: call.signal, stages: true });
     call.signal.throwIfAborted();
     result = out;
     showResult(out, loaded);
@@ -62,18 +64,20 @@ async function ask() {
       const model = await thinker;
       const begun = performance.now();
       /** @type {number[]} */
-      const ids = await think("answer", { embeds: out.inputsEmbeds.data, model });
+      const ids = await think("answer", { embeds: out.inputsEmbeds.data, model }, call.signal);
       call.signal.throwIfAborted();
       answer.textContent = vocabulary?.text(ids).trim() || "(nothing)";
       showTimes(out.timings, performance.now() - begun);
     } catch (error) {
       call.signal.throwIfAborted();
       answer.textContent = "";
-      answerNote.textContent = error instanceof Error ? error.message : String(error);
+      answerNote.textContent = sentence(error);
     }
   } catch (error) {
     if (running !== call) return;
     answer.textContent = "";
+    // What is shown of a picture that was cancelled in the middle of its answer is of this question; otherwise it is of another.
+    if (result !== out) hideResult();
     showProblem("problem", error);
   } finally {
     if (running === call) {
@@ -86,8 +90,14 @@ async function ask() {
 /** @param {boolean} busy */
 function setBusy(busy) {
   document.body.classList.toggle("busy", busy);
-  run.hidden = busy;
-  cancel.hidden = !busy;
+  if (busy) swap(run, cancel);
+  else swap(cancel, run);
+}
+
+/** What is of another question than the one above. */
+function hideResult() {
+  result = undefined;
+  for (const id of ["seen", "sequence", "times", "files"]) byId(id, HTMLElement).hidden = true;
 }
 
 /**
@@ -131,6 +141,7 @@ function take(pictures, words) {
     for (const pressed of document.querySelectorAll("#examples [aria-pressed=true]"))
       pressed.setAttribute("aria-pressed", "false");
   if (question.value) void ask();
+  else question.focus();
 }
 
 byId("ask", HTMLFormElement).addEventListener("submit", (event) => {
@@ -138,7 +149,11 @@ byId("ask", HTMLFormElement).addEventListener("submit", (event) => {
   void ask();
 });
 cancel.addEventListener("click", () => running?.abort(new Error("The question was cancelled.")));
-byId("retry", HTMLButtonElement).addEventListener("click", () => void ask());
+byId("retry", HTMLButtonElement).addEventListener("click", () => {
+  // The button goes with the problem.
+  run.focus();
+  void ask();
+});
 const pick = byId("pick", HTMLInputElement);
 pick.addEventListener("change", () => {
   if (pick.files?.length) take([...pick.files]);

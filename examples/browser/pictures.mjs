@@ -20,9 +20,17 @@ export class Tray {
       ...this.urls.map((src, i) => {
         const remove = make("button", { type: "button", textContent: "×", title: "Take away" });
         remove.setAttribute("aria-label", `Take away picture ${i + 1}`);
-        remove.addEventListener("click", () => this.show(this.pictures.filter((_, other) => other !== i)));
+        remove.addEventListener("click", () => {
+          this.show(this.pictures.filter((_, other) => other !== i));
+          // The button is gone: on to the next one's, or to where a picture is chosen.
+          const buttons = this.list.querySelectorAll("button");
+          (buttons[Math.min(i, buttons.length - 1)] ?? byId("pick", HTMLInputElement)).focus();
+        });
         const name = this.pictures[i] instanceof File ? /** @type {File} */ (this.pictures[i]).name : "";
-        return make("li", {}, [make("img", { src, alt: name || `Picture ${i + 1}` }), remove]);
+        const alt = name || `Picture ${i + 1}`;
+        const image = make("img", { src, alt });
+        image.addEventListener("error", () => image.replaceWith(make("span", { className: "file", textContent: alt })));
+        return make("li", {}, [image, remove]);
       }),
     );
   }

@@ -5,6 +5,10 @@ import { componentColours } from "./principal-components.mjs";
 
 /** By model of the page, the last two: while one is being loaded, the one before it answers. @type {Map<number, Promise<LanguageModel>>} */
 const models = new Map();
+/** Calls that nobody waits for any more. @type {Set<number>} */
+const cancelled = new Set();
+/** Milliseconds of an answer between two looks at what was cancelled. */
+const LOOK_MS = 20;
 
 const tasks = {
   /**
@@ -18,11 +22,19 @@ const tasks = {
     await loaded;
   },
 
-  /** @param {{ embeds: Float32Array, model: number }} task inputs_embeds of one row, [T, D] */
-  async answer({ embeds, model }) {
+  /** @param {{ embeds: Float32Array, model: number, id: number }} task inputs_embeds of one row, [T, D] */
+  async answer({ embeds, model, id }) {
     const loaded = await models.get(model);
     if (!loaded) throw new Error("its language model is no longer loaded");
-    return loaded.greedy(embeds).ids;
+    const positions = loaded.positions(embeds);
+    for (let looked = performance.now(); ; ) {
+      const { done, value } = positions.next();
+      if (done) return value.ids;
+      if (performance.now() - looked < LOOK_MS) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      if (cancelled.has(id)) return [];
+      looked = performance.now();
+    }
   },
 
   /** @param {{ features: Float32Array, width: number }} task */
@@ -43,10 +55,13 @@ async function load(place, config) {
 }
 
 addEventListener("message", async ({ data: { id, task, ...argument } }) => {
+  if (task === "cancel") return void cancelled.add(id);
   try {
     const run = /** @type {(argument: any) => Promise<unknown>} */ (tasks[/** @type {keyof typeof tasks} */ (task)]);
-    postMessage({ id, value: await run(argument) });
+    postMessage({ id, value: await run({ ...argument, id }) });
   } catch (error) {
     postMessage({ id, error: error instanceof Error ? error.message : String(error) });
+  } finally {
+    cancelled.delete(id);
   }
 });

@@ -20,12 +20,19 @@ worker.addEventListener("error", (event) => {
 /**
  * @param {"load" | "answer" | "colours"} task
  * @param {object} argument
+ * @param {AbortSignal} [signal] an answer stops soon after; the call rejects at once
  * @returns {Promise<any>}
  */
-export function think(task, argument) {
+export function think(task, argument, signal) {
   const id = calls++;
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     waiting.set(id, { resolve, reject });
     worker.postMessage({ id, task, ...argument });
+    signal?.addEventListener("abort", () => {
+      if (!waiting.delete(id)) return;
+      worker.postMessage({ id, task: "cancel" });
+      reject(signal.reason);
+    });
   });
 }

@@ -34,11 +34,19 @@ export interface BrowserContext {
   newCDPSession(page: Page): Promise<{ send(method: string, params?: object): Promise<unknown> }>;
   route(url: string | RegExp, answer: (route: Route) => Promise<void>): Promise<void>;
   setOffline(offline: boolean): Promise<void>;
+  grantPermissions(names: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A browser whose contexts share nothing: each is a profile of its own, in memory. */
+export interface Browser {
+  newContext(): Promise<BrowserContext>;
   close(): Promise<void>;
 }
 
 interface Playwright {
   readonly chromium: {
+    launch(options: object): Promise<Browser>;
     launchPersistentContext(folder: string, options: object): Promise<BrowserContext>;
   };
 }
@@ -55,9 +63,20 @@ export function chromiumInstalled(): boolean {
 
 /** A browser with a new profile, which playwright removes when the context is closed. */
 export function startChromium(flags: readonly string[] = []): Promise<BrowserContext> {
-  const { chromium }: Playwright = createRequire(`${PACKAGES}/package.json`)("playwright-core");
-  const options = { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] };
-  return chromium.launchPersistentContext("", options);
+  return playwright().chromium.launchPersistentContext("", options(flags));
+}
+
+/** A browser for many contexts, each there in a few milliseconds. */
+export function startBrowser(flags: readonly string[] = []): Promise<Browser> {
+  return playwright().chromium.launch(options(flags));
+}
+
+function playwright(): Playwright {
+  return createRequire(`${PACKAGES}/package.json`)("playwright-core");
+}
+
+function options(flags: readonly string[]): object {
+  return { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags] };
 }
 
 /** Runs `work` with such a browser. */

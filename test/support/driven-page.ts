@@ -3,6 +3,7 @@ import type { Page } from "./chromium.js";
 
 export interface Locator {
   click(): Promise<void>;
+  check(): Promise<void>;
   fill(text: string): Promise<void>;
   hover(options?: { position?: { x: number; y: number } }): Promise<void>;
   focus(): Promise<void>;
@@ -10,6 +11,7 @@ export interface Locator {
   textContent(): Promise<string | null>;
   isVisible(): Promise<boolean>;
   count(): Promise<number>;
+  getAttribute(name: string): Promise<string | null>;
   setInputFiles(files: string | readonly string[]): Promise<void>;
   nth(index: number): Locator;
   waitFor(options: { state: "visible" | "hidden"; timeout?: number }): Promise<void>;
@@ -25,7 +27,7 @@ export interface DrivenPage extends Page {
   locator(selector: string): Locator;
   keyboard: { press(key: string): Promise<void> };
   setViewportSize(size: { width: number; height: number }): Promise<void>;
-  emulateMedia(media: { colorScheme: "light" | "dark" }): Promise<void>;
+  emulateMedia(media: { colorScheme?: "light" | "dark"; reducedMotion?: "reduce" | "no-preference" }): Promise<void>;
   screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
   waitForEvent(event: "download"): Promise<Download>;
   waitForFunction<Argument>(
