@@ -12,6 +12,9 @@ import { think } from "./thinking.mjs";
 /** The example that a first visit shows. */
 const FIRST = 6;
 
+/** How long the answer before stays, dimmed: what is answered within this does not flicker. */
+const OLD_MS = 400;
+
 const question = byId("question", HTMLInputElement);
 const answer = byId("answer", HTMLParagraphElement);
 const answerNote = byId("answer-note", HTMLParagraphElement);
@@ -51,6 +54,9 @@ async function ask() {
   const call = new AbortController();
   running = call;
   setBusy(true);
+  const old = setTimeout(() => {
+    answer.textContent = "";
+  }, OLD_MS);
   /** @type {typeof result} */
   let out;
   try {
@@ -80,6 +86,7 @@ async function ask() {
     if (result !== out) hideResult();
     showProblem("problem", error);
   } finally {
+    clearTimeout(old);
     if (running === call) {
       running = undefined;
       setBusy(false);
