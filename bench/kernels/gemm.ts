@@ -80,7 +80,7 @@ export function gemmCase(
     shape,
     storage,
     f32(memory, a, ROWS * k),
-    (n, i) => weightAt(memory, panels, kept, n, i, k),
+    weightReader(memory, panels, kept, columns, k),
     f32(memory, out, ROWS * columns),
   );
   return {
@@ -90,20 +90,27 @@ export function gemmCase(
   };
 }
 
-function weightAt(
+/** What the panels hold of weight (n, i). It is asked for millions of them, so the views are made once. */
+function weightReader(
   memory: WebAssembly.Memory,
   panels: number,
   storage: Storage,
-  n: number,
-  i: number,
+  columns: number,
   k: number,
-): number {
-  const at = Math.floor(n / PANEL) * PANEL * k + i * PANEL + (n % PANEL);
-  const view = new DataView(memory.buffer);
-  if (storage === STORAGE.f32) return view.getFloat32(panels + at * 4, true);
-  const word = new DataView(new ArrayBuffer(4));
-  word.setUint32(0, view.getUint16(panels + at * 2, true) << 16);
-  return word.getFloat32(0);
+): (n: number, i: number) => number {
+  const elements = panelElements(columns, k);
+  const at = (n: number, i: number): number => (n - (n % PANEL)) * k + i * PANEL + (n % PANEL);
+  if (storage === STORAGE.f32) {
+    const values = new Float32Array(memory.buffer, panels, elements);
+    return (n, i) => values[at(n, i)] ?? Number.NaN;
+  }
+  const halves = new Uint16Array(memory.buffer, panels, elements);
+  const word = new Uint32Array(1);
+  const value = new Float32Array(word.buffer);
+  return (n, i) => {
+    word[0] = (halves[at(n, i)] ?? 0) << 16;
+    return value[0] ?? Number.NaN;
+  };
 }
 
 /** Where element (r, c) of a matrix of ROWS rows in column blocks lies. */

@@ -65,7 +65,7 @@ export function offerBenchmark(current) {
  */
 function timeKernels(asked, say, signal) {
   const worker = new Worker(KERNELS, { type: "module" });
-  say("Starting");
+  say("Checking the kernels");
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
     worker.addEventListener("error", ({ message }) =>
