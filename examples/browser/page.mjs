@@ -67,7 +67,7 @@ async function ask() {
     result = out;
     showResult(out, loaded);
     try {
-      const model = await thinker;
+      const model = await Promise.race([thinker, cancelled(call.signal)]);
       const begun = performance.now();
       /** @type {number[]} */
       const ids = await think("answer", { embeds: out.inputsEmbeds.data, model }, call.signal);
@@ -92,6 +92,16 @@ async function ask() {
       setBusy(false);
     }
   }
+}
+
+/**
+ * Rejects when a call is cancelled, whatever else it waits for.
+ *
+ * @param {AbortSignal} signal
+ * @returns {Promise<never>}
+ */
+function cancelled(signal) {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
 /** @param {boolean} busy */

@@ -3,7 +3,7 @@
  * at two widths in two colour schemes are left there, to be looked at.
  */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,21 +26,22 @@ const EXAMPLES: { images: string[]; question: string; answer: string }[] = JSON.
 );
 /** The example that a first visit shows. */
 const FIRST = EXAMPLES[6]!;
+const WEIGHTS = "/models/demo/model.safetensors";
 const LIBRARY = "/dist/entry/browser/index.js";
 const SCREENSHOTS = process.env["JANUS_SCREENSHOTS"];
 
 /** The demo's own server, whose answers for some paths can be held back. */
 class Demo {
   readonly #server: Server;
-  /** Paths that get no answer until this is emptied. */
-  readonly held = new Set<string>();
+  /** Which requests get no answer until `release`. */
+  held: (request: IncomingMessage) => boolean = () => false;
   #release = new AbortController();
 
   private constructor(isolation: boolean) {
     const demo = createDemoServer({ isolation, root: ROOT });
     this.#server = createServer((request, response) => {
       const answer = (): unknown => demo.emit("request", request, response);
-      if (this.held.has(request.url ?? "")) this.#release.signal.addEventListener("abort", answer);
+      if (this.held(request)) this.#release.signal.addEventListener("abort", answer);
       else answer();
     });
   }
@@ -56,7 +57,7 @@ class Demo {
   }
 
   release(): void {
-    this.held.clear();
+    this.held = () => false;
     this.#release.abort();
     this.#release = new AbortController();
   }
@@ -351,17 +352,27 @@ test("asking, dropping, pasting and taking away; what is no picture is said wher
     }
   }));
 
-test("a question is cancelled in the middle of its answer, and the next one is answered", () =>
-  onPage(async (page, { url }) => {
-    await page.goto(`${url}${PAGE}`);
+test("a question is cancelled before its answer and in the middle of it, and the next one is answered", () =>
+  onPage(async (page, demo) => {
+    // The language model reads the file as a whole, the library in parts: the one is there, and the other is awaited.
+    demo.held = ({ url, method, headers }) => url === WEIGHTS && method === "GET" && headers.range === undefined;
+    await page.goto(`${demo.url}${PAGE}`);
+    await page.locator("#strip li").nth(89).waitFor({ state: "visible" });
+    await page.locator("#cancel").click();
+    assert.is(await problem(page, "problem"), "The question was cancelled.");
+    assert.is(await page.locator("#seen").isVisible(), true);
+    demo.release();
+    await page.locator("#retry").click();
     await answered(page, FIRST.answer);
-    // A thousand positions, one by one: seconds.
+
+    // A thousand positions, one by one: seconds, more of them on a busy machine.
     await page.locator("#question").fill("a ".repeat(1000));
     await page.locator("#question").press("Enter");
     await page.waitForFunction(
       () => document.querySelectorAll("#strip li").length > 1000 && document.body.classList.contains("busy"),
       undefined,
     );
+    const cancelled = performance.now();
     await page.locator("#cancel").press("Enter");
     assert.is(await problem(page, "problem"), "The question was cancelled.");
     assert.is(await page.evaluate(() => document.body.classList.contains("busy"), undefined), false);
@@ -369,12 +380,12 @@ test("a question is cancelled in the middle of its answer, and the next one is a
     assert.is(await focused(page), "run");
     assert.is(await page.locator("#sequence").isVisible(), true);
     await page.locator("#question").fill(FIRST.question);
-    const asked = performance.now();
     await page.locator("#retry").press("Enter");
     await answered(page, FIRST.answer);
     assert.is(await focused(page), "run");
     assert.is(await page.locator("#problem").isVisible(), false);
-    console.log(`asked again: ${(performance.now() - asked).toFixed(0)} ms`);
+    const took = performance.now() - cancelled;
+    assert.ok(took < 2000, `${took.toFixed(0)} ms: the answer that nobody waits for was computed to its end`);
   }));
 
 test("by keys alone: everything is reached and seen to be, and nothing loses the focus", () =>
@@ -459,7 +470,7 @@ test("readable: at 320, 390 and 1280 pixels nothing is wider, contrast in both s
 
 test("cancelled while the model comes, tried again; 8 bits; folders; what is no checkpoint", () =>
   onPage(async (page, demo, context) => {
-    demo.held.add("/models/demo/model.safetensors");
+    demo.held = ({ url }) => url === WEIGHTS;
     await page.goto(`${demo.url}${PAGE}`);
     await page.locator("#model-cancel").waitFor({ state: "visible" });
     await page.locator("#model-cancel").click();
