@@ -112,8 +112,8 @@ async function problem(page: DrivenPage, id: string): Promise<string> {
 /** What holds the focus, by id, or by what it is called. */
 const focused = (page: DrivenPage): Promise<string> =>
   page.evaluate(() => {
-    const { id, textContent, ariaLabel } = document.activeElement as HTMLElement;
-    return id || ariaLabel || (textContent ?? "").trim();
+    const { id, tagName, textContent, ariaLabel } = document.activeElement as HTMLElement;
+    return tagName === "BODY" ? "nothing" : id || ariaLabel || (textContent ?? "").trim();
   }, undefined);
 
 /** Drops files and folders of the disk on the page, as a file manager does. */
