@@ -52,7 +52,7 @@ export class Figure {
       for (const name of PANELS) draw(this.squares[name][picture], "base", size, image);
     }
     byId("square-note", HTMLSpanElement).textContent =
-      `Padded to a square of ${size} × ${size} pixels, cut into ${seen.grid} × ${seen.grid} patches of ${seen.patchSize}.`;
+      `Padded to a square of ${size}\u00a0×\u00a0${size} pixels, cut into ${seen.grid}\u00a0×\u00a0${seen.grid} patches of ${seen.patchSize}.`;
     this.patch = -1;
   }
 
