@@ -16,5 +16,5 @@ export interface AssetsFetcher {
 export function assetsSource(assets: AssetsFetcher, base: string | URL = "/"): WeightSource {
   const fetch = rangedFetch((input, init) => assets.fetch(new Request(input, init)));
   // In turn: every range goes on where the one before ended.
-  return httpSource(new URL(base, "https://assets.local/"), { fetch, concurrency: 1 });
+  return httpSource(new URL(base, "https://assets.local/"), { fetch, concurrency: 1, sparing: true });
 }

@@ -1,4 +1,5 @@
 import { quote } from "../errors.js";
+import { bodyReader } from "./body-reader.js";
 import { byteCount, type HttpClient } from "./http-client.js";
 import { changedFile, isTransient, networkError, pageInstead, statusReason } from "./http-refusals.js";
 import type { Watch } from "./http-watch.js";
@@ -22,14 +23,15 @@ export interface Cursor {
   at: number;
 }
 
-/** Takes bytes of a file, which lie at an offset of it. */
+/** Takes bytes of a file, which lie at an offset of it, and are lent until it returns. */
 export type Sink = (bytes: Uint8Array, at: number) => void;
 
 /** An attempt that brought this much was worth it, so that a server which cuts every long answer still gives the whole file. */
 const PROGRESS_BYTES = 64 << 10;
 
 /**
- * One attempt at bytes [cursor.at, to) of a file. What comes goes to `sink`, and the cursor says how far it came, also when the attempt fails.
+ * One attempt at bytes [cursor.at, to) of a file. What comes goes to `sink`, and the cursor says how far it came, also when the attempt fails. `sparing` is as
+ * `bodyReader` has it.
  *
  * @throws Interruption for what may do better the next time; JanusError E_INTEGRITY for a file that has changed, E_FORMAT for a page in its place, E_NETWORK for
  * the rest.
@@ -41,6 +43,7 @@ export async function attemptRange(
   to: number,
   sink: Sink,
   watch: Watch,
+  sparing = false,
 ): Promise<void> {
   const { where } = pinned;
   const from = cursor.at;
@@ -61,7 +64,7 @@ export async function attemptRange(
       throw changedFile(where, quote(`ETag ${pinned.file.etag}`), quote(`ETag ${linked.etag}`));
     pinned.place = url;
     const end = answeredEnd(pinned, response, from, to);
-    await copyBody(where, response, cursor, end, sink, watch);
+    await copyBody(where, response, cursor, end, sink, watch, sparing);
     if (end < to)
       throw new Interruption(`expected bytes up to ${to}, got a range up to ${end}`, {
         progressed: end - from >= PROGRESS_BYTES,
@@ -139,23 +142,23 @@ async function copyBody(
   end: number,
   sink: Sink,
   watch: Watch,
+  sparing: boolean,
 ): Promise<void> {
   const from = cursor.at;
   const interrupted = (got: string, cause?: unknown): Interruption => {
     const progressed = cursor.at - from >= PROGRESS_BYTES;
     return new Interruption(`expected ${end - from} bytes, got ${cursor.at - from} and ${got}`, { cause, progressed });
   };
-  const reader = response.body?.getReader();
+  const reader = response.body ? bodyReader(response.body, sparing) : undefined;
   for (;;) {
     const part = await reader?.read().catch((cause: unknown) => {
       throw interrupted(watch.silent ? "then silence" : "a connection that was cut", cause);
     });
-    if (part === undefined || part.done) break;
-    if (cursor.at + part.value.length > end)
-      throw networkError(where, `expected a body of ${end - from} bytes, got more`);
-    sink(part.value, cursor.at);
-    cursor.at += part.value.length;
-    watch.heard(part.value.length);
+    if (part === undefined) break;
+    if (cursor.at + part.length > end) throw networkError(where, `expected a body of ${end - from} bytes, got more`);
+    sink(part, cursor.at);
+    cursor.at += part.length;
+    watch.heard(part.length);
   }
   if (cursor.at < end) throw interrupted("the end");
 }

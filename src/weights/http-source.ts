@@ -45,6 +45,7 @@ class HttpSource implements RemoteSource {
   readonly #reads = new ReadQueue((...range) => this.#fetch(...range));
   readonly #files = new Map<string, PinnedFile>();
   readonly #denied = new Set<string>();
+  readonly #sparing: boolean;
   readonly #rules: { readonly stallMs: number; readonly retries: number; readonly backoffMs: number };
 
   constructor(base: URL, options: HttpOptions) {
@@ -60,6 +61,7 @@ class HttpSource implements RemoteSource {
       headers: (url) => ({ ...(url.origin === base.origin && authorization), ...headers?.(url) }),
     });
     this.#slots = new Slots(concurrency);
+    this.#sparing = options.sparing ?? false;
     this.#rules = { stallMs, retries, backoffMs };
   }
 
@@ -125,7 +127,7 @@ class HttpSource implements RemoteSource {
   #fetch(file: PinnedFile, from: number, to: number, sink: Sink, signal: AbortSignal): Promise<void> {
     const cursor = { at: from };
     const attempt = (): Promise<void> =>
-      attemptRange(this.#client, file, cursor, to, sink, new Watch(this.#rules.stallMs, signal));
+      attemptRange(this.#client, file, cursor, to, sink, new Watch(this.#rules.stallMs, signal), this.#sparing);
     return this.#slots.run(() => this.#retry(file.where, attempt, signal), signal);
   }
 

@@ -1,3 +1,4 @@
+import { type BodyReader, bodyReader } from "./body-reader.js";
 import { onAbort } from "./on-abort.js";
 
 type Fetch = typeof fetch;
@@ -49,7 +50,7 @@ function parsedRange(header: string | null): Range | undefined {
 class ForwardBody {
   readonly url: string;
   readonly headers: Headers;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: BodyReader;
   /** The first byte that was not taken, and what was read from there on. */
   #at = 0;
   #rest: Uint8Array = new Uint8Array();
@@ -57,7 +58,7 @@ class ForwardBody {
   constructor(url: string, headers: Headers, body: ReadableStream<Uint8Array>) {
     this.url = url;
     this.headers = headers;
-    this.#reader = body.getReader();
+    this.#reader = bodyReader(body, true);
   }
 
   /** Passes over what lies before byte `to`; false when that was taken before, or when the body has ended or does not go on. */
@@ -71,10 +72,10 @@ class ForwardBody {
     }
   }
 
-  /** The next bytes, none beyond byte `to`; no bytes there or at the end of the body. */
-  async take(to: number): Promise<Uint8Array> {
+  /** The next bytes, none beyond byte `to`, nor more than `most`, lent until more are taken; no bytes there or at the end of the body. */
+  async take(to: number, most = Number.POSITIVE_INFINITY): Promise<Uint8Array> {
     await this.#fill();
-    const taken = this.#rest.subarray(0, to - this.#at);
+    const taken = this.#rest.subarray(0, Math.min(to - this.#at, most));
     this.#rest = this.#rest.subarray(taken.length);
     this.#at += taken.length;
     return taken;
@@ -94,9 +95,9 @@ class ForwardBody {
 
   async #fill(): Promise<boolean> {
     while (this.#rest.length === 0) {
-      const { done, value } = await this.#reader.read();
-      if (done) return false;
-      this.#rest = value;
+      const piece = await this.#reader.read();
+      if (piece === undefined) return false;
+      this.#rest = piece;
     }
     return true;
   }
@@ -105,7 +106,8 @@ class ForwardBody {
 /** The range that begins where `body` stands, as an answer. `close` is called when it is not read to its end. */
 function stretch(body: ForwardBody, { from, to }: Range, signal: RequestInit["signal"], close: () => void): Response {
   let stay = (): void => {};
-  const stream = new ReadableStream<Uint8Array>({
+  const stream = new ReadableStream({
+    type: "bytes",
     start(controller) {
       stay = onAbort(signal ?? undefined, () => {
         controller.error(signal?.reason);
@@ -113,14 +115,19 @@ function stretch(body: ForwardBody, { from, to }: Range, signal: RequestInit["si
       });
     },
     async pull(controller) {
-      const bytes = await body.take(to).catch((error: unknown) => {
+      const request = controller.byobRequest;
+      const view = request?.view ?? undefined;
+      const bytes = await body.take(to, view?.byteLength).catch((error: unknown) => {
         close();
         throw error;
       });
-      if (bytes.length > 0) controller.enqueue(bytes);
+      // What is lent here is copied: to the reader's own buffer if there is one.
+      if (view) new Uint8Array(view.buffer, view.byteOffset).set(bytes);
+      if (bytes.length > 0) view ? request?.respond(bytes.length) : controller.enqueue(bytes.slice());
       if (bytes.length > 0 && body.at < to) return;
       stay();
       controller.close();
+      if (bytes.length === 0) request?.respond(0);
     },
     cancel: close,
   });
@@ -144,10 +151,7 @@ async function withLength(given: Fetch, input: Parameters<Fetch>[0], init: Reque
 
 async function lengthOf(body: ReadableStream<Uint8Array>): Promise<number> {
   let length = 0;
-  const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return length;
-    length += value.length;
-  }
+  const reader = bodyReader(body, true);
+  for (let piece = await reader.read(); piece; piece = await reader.read()) length += piece.length;
+  return length;
 }

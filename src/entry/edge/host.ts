@@ -44,7 +44,7 @@ function openModel(model: ModelInput): ModelSource {
       { origin: "usage" },
     );
   }
-  return { ...lent(httpSource(model)), remote: true };
+  return { ...lent(httpSource(model, { sparing: true })), remote: true };
 }
 
 function engineName(): string {
