@@ -293,10 +293,14 @@ export class Engine {
   }
 
   /** image_embeds f32 [P,D] of image_features [P,W]. */
-  async project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
+  project(features: Float32Array, signal?: AbortSignal): Promise<Floats> {
+    return this.projectOwn(alone(features), signal);
+  }
+
+  /** `project` of features in a buffer of their own, which is given away. */
+  async projectOwn(own: Floats, signal?: AbortSignal): Promise<Floats> {
     let embeds: unknown;
     const compute = async (): Promise<void> => {
-      const own = alone(features);
       [embeds] = await this.#run("project", { tiles: this.#tiles }, own, [own.buffer], signal);
     };
     await this.#residence.pass(alignerStep(this.#config), compute, signal);
@@ -315,7 +319,7 @@ export class Engine {
     return { embeds, bad: outputs.reduce((sum, output) => sum + output.bad, 0) };
   }
 
-  /** Text rows with source rows put in at their index; all three are given away. */
+  /** Text rows with source rows put in at their index; all three are given away, and the text's buffer comes back. */
   async fuse(input: ScatterInput, own: ScatterOwn, signal?: AbortSignal): Promise<Floats> {
     const [fused] = await this.#run("fuse", input, own, [own.text.buffer, own.source.buffer, own.index.buffer], signal);
     return fused as Floats;

@@ -34,7 +34,13 @@ export async function embedTokenIds(
   const storage = STORAGE_OF[model.embedTokens.dtype];
   const read = (first: number, count: number): Promise<Uint8Array> =>
     model.checkpoint.readRows(model.embedTokens, first, count, signal);
-  const data = zeroFloats([rows.length, dim]);
+  const tensor = (data: Float32Array<ArrayBuffer>): Tensor<"float32"> => ({
+    type: "float32",
+    dims: [...inputIds.dims, dim],
+    data,
+  });
+  const inOne = rows.length <= CHUNK_ROWS;
+  const data = zeroFloats([inOne ? 0 : rows.length, dim]);
   for (let begin = 0; begin < rows.length; begin += CHUNK_ROWS) {
     const chunk = rows.subarray(begin, begin + CHUNK_ROWS);
     const { distinct, index } = distinctRows(chunk);
@@ -47,13 +53,14 @@ export async function embedTokenIds(
         `embedding tokens: expected finite numbers, got ${bad} NaN or infinite elements in the rows of ${model.embedTokens.names[0]} that this prompt uses`,
       );
     }
+    if (inOne) return tensor(embeds);
     data.set(embeds, begin * dim);
   }
-  return { type: "float32", dims: [...inputIds.dims, dim], data };
+  return tensor(data);
 }
 
 /** inputs_embeds: the text rows with feature `pairing.features[k]` copied to slot `pairing.slots[k]`, byte for byte. */
-export async function fuseRows(
+export function fuseRows(
   engine: Engine,
   text: Tensor<"float32">,
   /** f32 [n,P,D] of the images in `pairing.images`, in that order. */
@@ -62,9 +69,21 @@ export async function fuseRows(
   tokens: number,
   signal?: AbortSignal,
 ): Promise<Tensor<"float32">> {
+  return fuseOwnRows(engine, { ...text, data: text.data.slice() }, imageEmbeds, pairing, tokens, signal);
+}
+
+/** `fuseRows` of text whose data is given away: a sequence has several megabytes, and edge workers count each copy. */
+async function fuseOwnRows(
+  engine: Engine,
+  text: Tensor<"float32">,
+  imageEmbeds: Float32Array,
+  pairing: Pairing,
+  tokens: number,
+  signal?: AbortSignal,
+): Promise<Tensor<"float32">> {
   const dim = text.dims.at(-1) ?? 0;
   const place = new Map(pairing.images.map((image, at) => [image, at]));
-  const data = text.data.slice();
+  const { data } = text;
   const total = data.length / dim;
   let pair = 0;
   for (let begin = 0; begin < total; begin += CHUNK_ROWS) {
@@ -81,6 +100,8 @@ export async function fuseRows(
     }
     const index = pairing.slots.slice(first, pair).map((slot) => slot - begin);
     const rows = end - begin;
+    if (rows === total)
+      return { ...text, data: await engine.fuse({ rows, sources }, { text: data, source, index }, signal) };
     const own = { text: data.slice(begin * dim, end * dim), source, index };
     data.set(await engine.fuse({ rows, sources }, own, signal), begin * dim);
   }
@@ -103,19 +124,27 @@ export async function embedSequence(
 ): Promise<{ inputsEmbeds: Tensor<"float32">; stages?: Stages }> {
   const { tokens, width, dim, blocks } = model.config;
   const features: Float32Array[] = [];
-  const embeds: Float32Array[] = [];
+  const embeds: Float32Array<ArrayBuffer>[] = [];
   const tapped = new Map<string, Float32Array[]>();
   if (taps) for (const stage of stageNames(blocks)) tapped.set(stage, []);
   for await (const image of images) {
     const encoded = await timed(timings, "encode", () => engine.encode(image, taps, signal));
     for (const [stage, data] of encoded.stages) tapped.get(stage)?.push(data);
-    embeds.push(await timed(timings, "project", () => engine.project(encoded.features, signal)));
+    embeds.push(
+      await timed(timings, "project", () =>
+        taps ? engine.project(encoded.features, signal) : engine.projectOwn(encoded.features, signal),
+      ),
+    );
     if (taps) features.push(encoded.features);
   }
-  const imageEmbeds = stackFloats(embeds, [embeds.length, tokens, dim]);
+  const [first = new Float32Array(0), ...others] = embeds;
+  const dims = [embeds.length, tokens, dim];
+  const imageEmbeds: Tensor<"float32"> =
+    others.length === 0 ? { type: "float32", dims, data: first } : stackFloats(embeds, dims);
   return timed(timings, "fuse", async () => {
     const text = await embedTokenIds(engine, model, inputIds, signal);
-    const inputsEmbeds = await fuseRows(engine, text, imageEmbeds.data, pairing, tokens, signal);
+    const fuse = taps ? fuseRows : fuseOwnRows;
+    const inputsEmbeds = await fuse(engine, text, imageEmbeds.data, pairing, tokens, signal);
     if (!taps) return { inputsEmbeds };
     const stages: Record<string, Tensor<"float32">> = {};
     for (const [stage, data] of tapped) stages[stage] = stackFloats(data, [data.length, tokens, width]);

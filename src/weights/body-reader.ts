@@ -6,15 +6,15 @@ export interface BodyReader {
 }
 
 /** Few turns for a long body, and little to keep. */
-const BUFFER_BYTES = 256 << 10;
+const BUFFER_BYTES = 128 << 10;
 
 /**
- * Reads a body. `sparing`: into one buffer over and over, where the body is a stream of bytes. Pieces of their own, as streams give them otherwise, are
- * garbage as soon as they are copied, and hosts with little memory collect it too late.
+ * Reads a body; with `spare`, a list of buffers that no body is read to, into one of those over and over, where the body is a stream of bytes. Pieces of
+ * their own, as streams give them otherwise, are garbage as soon as they are copied, and hosts with little memory collect it too late.
  */
-export function bodyReader(body: ReadableStream<Uint8Array>, sparing = false): BodyReader {
-  const reader = sparing ? byteReader(body) : undefined;
-  return reader === undefined ? wholePieces(body) : oneBuffer(reader);
+export function bodyReader(body: ReadableStream<Uint8Array>, spare?: ArrayBuffer[]): BodyReader {
+  const reader = spare && byteReader(body);
+  return reader ? oneBuffer(reader, spare) : wholePieces(body);
 }
 
 /** Undefined for a stream that is none of bytes: those are refused. */
@@ -35,16 +35,25 @@ function wholePieces(body: ReadableStream<Uint8Array>): BodyReader {
 }
 
 /** The buffer goes to the stream with every read, and comes back with the answer, under another name. */
-function oneBuffer(reader: ReadableStreamBYOBReader): BodyReader {
+function oneBuffer(reader: ReadableStreamBYOBReader, spare: ArrayBuffer[]): BodyReader {
   let buffer: ArrayBuffer | undefined;
+  const release = (): void => {
+    if (buffer) spare.push(buffer);
+    buffer = undefined;
+  };
   return {
     async read() {
-      const given = new Uint8Array(buffer ?? new ArrayBuffer(BUFFER_BYTES));
+      const given = buffer ?? spare.pop() ?? new ArrayBuffer(BUFFER_BYTES);
       buffer = undefined;
-      const { done, value } = await reader.read(given);
+      const { done, value } = await reader.read(new Uint8Array(given));
       buffer = value?.buffer;
-      return done ? undefined : value;
+      if (!done) return value;
+      release();
+      return undefined;
     },
-    cancel: () => reader.cancel(),
+    cancel() {
+      release();
+      return reader.cancel();
+    },
   };
 }

@@ -30,7 +30,7 @@ export type Sink = (bytes: Uint8Array, at: number) => void;
 const PROGRESS_BYTES = 64 << 10;
 
 /**
- * One attempt at bytes [cursor.at, to) of a file. What comes goes to `sink`, and the cursor says how far it came, also when the attempt fails. `sparing` is as
+ * One attempt at bytes [cursor.at, to) of a file. What comes goes to `sink`, and the cursor says how far it came, also when the attempt fails. `spare` is as
  * `bodyReader` has it.
  *
  * @throws Interruption for what may do better the next time; JanusError E_INTEGRITY for a file that has changed, E_FORMAT for a page in its place, E_NETWORK for
@@ -43,7 +43,7 @@ export async function attemptRange(
   to: number,
   sink: Sink,
   watch: Watch,
-  sparing = false,
+  spare?: ArrayBuffer[],
 ): Promise<void> {
   const { where } = pinned;
   const from = cursor.at;
@@ -64,7 +64,7 @@ export async function attemptRange(
       throw changedFile(where, quote(`ETag ${pinned.file.etag}`), quote(`ETag ${linked.etag}`));
     pinned.place = url;
     const end = answeredEnd(pinned, response, from, to);
-    await copyBody(where, response, cursor, end, sink, watch, sparing);
+    await copyBody(where, response, cursor, end, sink, watch, spare);
     if (end < to)
       throw new Interruption(`expected bytes up to ${to}, got a range up to ${end}`, {
         progressed: end - from >= PROGRESS_BYTES,
@@ -142,14 +142,14 @@ async function copyBody(
   end: number,
   sink: Sink,
   watch: Watch,
-  sparing: boolean,
+  spare: ArrayBuffer[] | undefined,
 ): Promise<void> {
   const from = cursor.at;
   const interrupted = (got: string, cause?: unknown): Interruption => {
     const progressed = cursor.at - from >= PROGRESS_BYTES;
     return new Interruption(`expected ${end - from} bytes, got ${cursor.at - from} and ${got}`, { cause, progressed });
   };
-  const reader = response.body ? bodyReader(response.body, sparing) : undefined;
+  const reader = response.body ? bodyReader(response.body, spare) : undefined;
   for (;;) {
     const part = await reader?.read().catch((cause: unknown) => {
       throw interrupted(watch.silent ? "then silence" : "a connection that was cut", cause);

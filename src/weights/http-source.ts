@@ -45,7 +45,7 @@ class HttpSource implements RemoteSource {
   readonly #reads = new ReadQueue((...range) => this.#fetch(...range));
   readonly #files = new Map<string, PinnedFile>();
   readonly #denied = new Set<string>();
-  readonly #sparing: boolean;
+  readonly #spare: ArrayBuffer[] | undefined;
   readonly #rules: { readonly stallMs: number; readonly retries: number; readonly backoffMs: number };
 
   constructor(base: URL, options: HttpOptions) {
@@ -61,7 +61,7 @@ class HttpSource implements RemoteSource {
       headers: (url) => ({ ...(url.origin === base.origin && authorization), ...headers?.(url) }),
     });
     this.#slots = new Slots(concurrency);
-    this.#sparing = options.sparing ?? false;
+    this.#spare = options.sparing ? [] : undefined;
     this.#rules = { stallMs, retries, backoffMs };
   }
 
@@ -127,7 +127,7 @@ class HttpSource implements RemoteSource {
   #fetch(file: PinnedFile, from: number, to: number, sink: Sink, signal: AbortSignal): Promise<void> {
     const cursor = { at: from };
     const attempt = (): Promise<void> =>
-      attemptRange(this.#client, file, cursor, to, sink, new Watch(this.#rules.stallMs, signal), this.#sparing);
+      attemptRange(this.#client, file, cursor, to, sink, new Watch(this.#rules.stallMs, signal), this.#spare);
     return this.#slots.run(() => this.#retry(file.where, attempt, signal), signal);
   }
 

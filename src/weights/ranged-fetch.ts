@@ -11,6 +11,7 @@ type Fetch = typeof fetch;
  * One request at a time: a range that is asked for while another is being read ends that one.
  */
 export function rangedFetch(given: Fetch): Fetch {
+  const spare: ArrayBuffer[] = [];
   let open: ForwardBody | undefined;
   const close = (): void => {
     open?.close();
@@ -29,7 +30,7 @@ export function rangedFetch(given: Fetch): Fetch {
     const response = await given(input, { ...init, signal: ending.signal });
     if (response.status !== 200 || response.body === null) return response;
     stay();
-    open = new ForwardBody(url, response.headers, response.body);
+    open = new ForwardBody(url, response.headers, response.body, spare);
     if (await open.reaches(range.from)) return stretch(open, range, init.signal, close);
     close();
     return new Response(null, { status: 416 });
@@ -55,10 +56,10 @@ class ForwardBody {
   #at = 0;
   #rest: Uint8Array = new Uint8Array();
 
-  constructor(url: string, headers: Headers, body: ReadableStream<Uint8Array>) {
+  constructor(url: string, headers: Headers, body: ReadableStream<Uint8Array>, spare: ArrayBuffer[]) {
     this.url = url;
     this.headers = headers;
-    this.#reader = bodyReader(body, true);
+    this.#reader = bodyReader(body, spare);
   }
 
   /** Passes over what lies before byte `to`; false when that was taken before, or when the body has ended or does not go on. */
@@ -151,7 +152,7 @@ async function withLength(given: Fetch, input: Parameters<Fetch>[0], init: Reque
 
 async function lengthOf(body: ReadableStream<Uint8Array>): Promise<number> {
   let length = 0;
-  const reader = bodyReader(body, true);
+  const reader = bodyReader(body, []);
   for (let piece = await reader.read(); piece; piece = await reader.read()) length += piece.length;
   return length;
 }

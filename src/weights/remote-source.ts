@@ -28,7 +28,7 @@ export interface HttpOptions {
   readonly fetch?: typeof fetch | undefined;
   /** Requests under way at a time. */
   readonly concurrency?: number | undefined;
-  /** Bodies are read into one buffer each, where the host has streams of bytes: little garbage, for hosts with little memory. False unless given. */
+  /** Bodies are read into buffers that are used again, where the host has streams of bytes: little garbage, for hosts with little memory. False unless given. */
   readonly sparing?: boolean | undefined;
   /** How long a server may be silent before the request is made again. */
   readonly stallMs?: number | undefined;
