@@ -11,6 +11,9 @@ import { planStaging, ROOMS } from "./staging.js";
 import type { StreamPlan } from "./streamed-weights.js";
 import { cutParts, isInPlace, loadingSizes } from "./weights.js";
 
+/** The least room that is tried is this part of the largest one: 1.6 MB of a block of 12.6. */
+const LEAST_ROOM = 1 / 8;
+
 export interface ResidencyOptions {
   readonly dtype: DTypeOption;
   readonly threads: number;
@@ -39,18 +42,18 @@ export interface PlannedResidency {
 export function planResidency(model: OpenModel, options: ResidencyOptions): PlannedResidency {
   const { residency, memoryBudget: budget } = options;
   if (budget === undefined)
-    return residency === "resident" ? planResident(model, options) : planStreamed(model, options, 0);
+    return residency === "resident" ? planResident(model, options) : planStreamed(model, options, 0, LEAST_ROOM);
   const resident = planResident(model, options);
   if (resident.bytes <= budget) return resident;
   if (residency === "resident")
     throw refusal("keep this model resident", resident.bytes, budget, ', or stream it (residency "stream")');
-  let least = 0;
   for (let staying = comingParts(model).length - 1; staying >= 0; staying--) {
     const planned = planStreamed(model, options, staying);
     if (planned.bytes <= budget) return planned;
-    least = planned.bytes;
   }
-  throw refusal("stream this model", least, budget, "");
+  const least = planStreamed(model, options, 0, LEAST_ROOM);
+  if (least.bytes <= budget) return least;
+  throw refusal("stream this model", least.bytes, budget, "");
 }
 
 /** The parts that may come and go: all but the last norm, a few kilobytes, and an aligner that has no layers. */
@@ -71,11 +74,15 @@ function planResident(model: OpenModel, { dtype, threads, memoryBudget }: Reside
   return { plan, shared, stream: undefined, bytes: Math.max(loading, wasmBytes(model, plan)) };
 }
 
-/** `staying`: how many of the parts that may come and go stay, the first ones. */
+/**
+ * `staying`: how many of the parts that may come and go stay, the first ones. `room`: how much of a part is read at a time where there is a room for it. Less than all
+ * takes less memory, but then only so much is read while the part before is computed.
+ */
 function planStreamed(
   model: OpenModel,
   { dtype, threads, memoryBudget, canShare }: ResidencyOptions,
   staying: number,
+  room = 1,
 ): PlannedResidency {
   const { bound, config } = model;
   const shared = threads > 1 || canShare;
@@ -83,7 +90,8 @@ function planStreamed(
   const inPlace =
     shared && parts.every(({ placements }) => placements.every((placement) => isInPlace(bound, placement)));
   const coming = comingParts(model).slice(staying);
-  const roomBytes = inPlace ? 0 : Math.max(0, ...cutParts(bound, parts).map(({ bytes }) => bytes));
+  const batchBytes = inPlace || room === 1 ? undefined : Math.ceil(room * largestBatch(bound, parts));
+  const roomBytes = inPlace ? 0 : largestBatch(bound, parts, batchBytes);
   const { sliceBytes } = loadingSizes(
     bound,
     parts.flatMap(({ placements }) => placements),
@@ -97,8 +105,12 @@ function planStreamed(
     arriving: stagingAt(ARENA_BASE as Pointer).end - ARENA_BASE,
     limit: wholePages(memoryBudget === undefined ? undefined : Math.max(0, memoryBudget - outside)),
   });
-  const stream = { inPlace, roomBytes, staging: stagingAt(plan.arriving) };
+  const stream = { inPlace, roomBytes, batchBytes, staging: stagingAt(plan.arriving) };
   return { plan, shared, stream, bytes: wasmBytes({ config }, plan) + outside };
+}
+
+function largestBatch(bound: OpenModel["bound"], parts: ModelPlan["parts"], most?: number): number {
+  return Math.max(0, ...cutParts(bound, parts, most).flatMap((batches) => batches.map(({ bytes }) => bytes)));
 }
 
 /** Bytes of the memory, sequences of any length and square pictures included. */

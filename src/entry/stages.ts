@@ -69,14 +69,15 @@ export function fuseRows(
   tokens: number,
   signal?: AbortSignal,
 ): Promise<Tensor<"float32">> {
-  return fuseOwnRows(engine, { ...text, data: text.data.slice() }, imageEmbeds, pairing, tokens, signal);
+  const own = { ...text, data: text.data.slice() };
+  return fuseOwnRows(engine, own, imageEmbeds.slice(), pairing, tokens, signal);
 }
 
-/** `fuseRows` of text whose data is given away: a sequence has several megabytes, and edge workers count each copy. */
+/** `fuseRows` of arrays of their own, which are given away: a sequence has several megabytes, and edge workers count each copy. */
 async function fuseOwnRows(
   engine: Engine,
   text: Tensor<"float32">,
-  imageEmbeds: Float32Array,
+  imageEmbeds: Float32Array<ArrayBuffer>,
   pairing: Pairing,
   tokens: number,
   signal?: AbortSignal,
@@ -92,12 +93,14 @@ async function fuseOwnRows(
     while (pair < pairing.slots.length && (pairing.slots[pair] ?? 0) < end) pair++;
     const sources = pair - first;
     if (sources === 0) continue;
-    const source = new Float32Array(sources * dim);
-    for (let k = 0; k < sources; k++) {
+    const rowsOf = Int32Array.from({ length: sources }, (_, k) => {
       const feature = pairing.features[first + k] ?? 0;
-      const row = (place.get(Math.floor(feature / tokens)) ?? 0) * tokens + (feature % tokens);
-      source.set(imageEmbeds.subarray(row * dim, (row + 1) * dim), k * dim);
-    }
+      return (place.get(Math.floor(feature / tokens)) ?? 0) * tokens + (feature % tokens);
+    });
+    const inOrder = sources * dim === imageEmbeds.length && rowsOf.every((row, k) => row === k);
+    const source = inOrder ? imageEmbeds : new Float32Array(sources * dim);
+    if (!inOrder)
+      for (const [k, row] of rowsOf.entries()) source.set(imageEmbeds.subarray(row * dim, (row + 1) * dim), k * dim);
     const index = pairing.slots.slice(first, pair).map((slot) => slot - begin);
     const rows = end - begin;
     if (rows === total)

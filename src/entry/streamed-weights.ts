@@ -18,14 +18,21 @@ export interface StreamPlan {
   readonly inPlace: boolean;
   /** Bytes of the room. */
   readonly roomBytes: number;
+  /** Parts come to the room in batches of at most so many bytes; undefined: in one. */
+  readonly batchBytes: number | undefined;
   /** What taking them to their places needs; has the room, where memory is shared. */
   readonly staging: StagingPlan;
 }
 
-/** A part, as it is read and taken to its place. */
-interface Part {
+/** What is read at a time, and where to. */
+interface StagedBatch {
   readonly batch: Batch;
   readonly staged: readonly StagedPiece[];
+}
+
+/** A part, as it is read and taken to its place: all of it at a time, unless the room is small. */
+interface Part {
+  readonly batches: readonly StagedBatch[];
   readonly slot: number | undefined;
   readonly block: number | undefined;
 }
@@ -61,9 +68,14 @@ export class StreamedWeights implements Residence {
     this.#checkpoint = checkpoint;
     this.#stream = stream;
     const [room = 0] = stream.staging.rooms;
-    this.#parts = cutParts(bound, plan.parts).map((batch, part) => ({
-      batch,
-      staged: batch.staged.map((piece) => ({ ...piece, from: stream.inPlace ? inPlaceAt(piece) : room + piece.from })),
+    this.#parts = cutParts(bound, plan.parts, stream.batchBytes).map((batches, part) => ({
+      batches: batches.map((batch) => ({
+        batch,
+        staged: batch.staged.map((piece) => ({
+          ...piece,
+          from: stream.inPlace ? inPlaceAt(piece) : room + piece.from,
+        })),
+      })),
       slot: plan.parts[part]?.slot,
       block: part >= 1 && part <= plan.weights.blocks.length ? part - 1 : undefined,
     }));
@@ -72,16 +84,16 @@ export class StreamedWeights implements Residence {
   /** Loads the parts that stay. `onBytes` is told what was read so far. */
   async load(onBytes: (loaded: number) => void, signal?: AbortSignal): Promise<void> {
     let loaded = 0;
-    for (const [part, { batch, slot }] of this.#parts.entries()) {
-      if (slot !== undefined || batch.pieces.length === 0) continue;
+    for (const [part, { batches, slot }] of this.#parts.entries()) {
+      if (slot !== undefined || batches.length === 0) continue;
       const reading = new AbortController();
       const ending = signal ? AbortSignal.any([signal, reading.signal]) : reading.signal;
-      await this.#read(part, ending).catch((error: unknown) => {
+      await this.#read(batches[0]!, ending).catch((error: unknown) => {
         reading.abort(error);
         throw error;
       });
-      await this.#settle(part, signal);
-      for (const { bytes } of batch.pieces) loaded += bytes;
+      await this.#settle(part, (batch) => this.#read(batch, signal), signal);
+      for (const { bytes } of batches.flatMap(({ batch }) => batch.pieces)) loaded += bytes;
       onBytes(loaded);
     }
   }
@@ -100,6 +112,12 @@ export class StreamedWeights implements Residence {
       reads[at] = this.#bring(part, ending);
       reads[at].catch(() => undefined); // Awaited when its turn comes, unless the pass has ended by then.
     };
+    let rest: Promise<void> = Promise.resolve();
+    const further = (batch: StagedBatch): Promise<void> => {
+      rest = this.#read(batch, ending);
+      rest.catch(() => undefined); // As above.
+      return orAborted(rest, ending);
+    };
     begin(0);
     if (inPlace) begin(1);
     try {
@@ -109,7 +127,7 @@ export class StreamedWeights implements Residence {
           await compute(run);
           continue;
         }
-        if (await orAborted(reads[at]!, ending)) await this.#settle(run.from, signal);
+        if (await orAborted(reads[at]!, ending)) await this.#settle(run.from, further, signal);
         // The room is free when all was taken from it, a place when what lay there was computed.
         if (!inPlace) begin(at + 1);
         await compute(run);
@@ -120,7 +138,7 @@ export class StreamedWeights implements Residence {
       failing.abort(error);
       throw error;
     } finally {
-      this.#late = Promise.allSettled(reads);
+      this.#late = Promise.allSettled([...reads, rest]);
     }
   }
 
@@ -137,21 +155,20 @@ export class StreamedWeights implements Residence {
     return runs;
   }
 
-  /** Reads a part that does not stay. False where it is in its place still. */
+  /** Reads a part that does not stay, or the first batch of it. False where it is in its place still. */
   async #bring(part: number, signal: AbortSignal): Promise<boolean> {
-    const { slot } = this.#parts[part]!;
+    const { slot, batches } = this.#parts[part]!;
     if (this.#held[slot!] === part) return false;
     this.#held[slot!] = undefined;
-    await this.#read(part, signal);
+    await this.#read(batches[0]!, signal);
     return true;
   }
 
-  /** Settles when all reads of the part have: none of them writes any more. */
-  async #read(part: number, signal: AbortSignal): Promise<void> {
-    const { batch, staged } = this.#parts[part]!;
+  /** Settles when all reads of the batch have: none of them writes any more. */
+  async #read({ batch, staged }: StagedBatch, signal?: AbortSignal): Promise<void> {
     const address = new Map(batch.staged.map(({ from }, index) => [from, staged[index]!.from]));
     const failing = new AbortController();
-    const ending = AbortSignal.any([signal, failing.signal]);
+    const ending = signal ? AbortSignal.any([signal, failing.signal]) : failing.signal;
     const reads = readBatch(
       this.#checkpoint,
       batch,
@@ -160,7 +177,7 @@ export class StreamedWeights implements Residence {
     );
     for (const read of reads) read.catch((error: unknown) => failing.abort(error));
     await Promise.allSettled(reads);
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     failing.signal.throwIfAborted();
   }
 
@@ -171,14 +188,19 @@ export class StreamedWeights implements Residence {
     return this.#room.subarray(from, from + bytes);
   }
 
-  /** What was read becomes weights. E_NUMERIC for a part with NaN or infinity. */
-  async #settle(part: number, signal?: AbortSignal): Promise<void> {
-    const { batch, staged, slot, block } = this.#parts[part]!;
-    const room = this.#room;
-    this.#room = undefined;
-    const arrived = await this.#engine.arrive(staged, this.#stream.staging.slices, room, block, signal);
-    this.#room = arrived.room;
-    checkFinite(batch.pieces, arrived.nonFinite);
+  /** What was read becomes weights, and so does what is left of the part, read by `further`. E_NUMERIC for a part with NaN or infinity. */
+  async #settle(part: number, further: (batch: StagedBatch) => Promise<void>, signal?: AbortSignal): Promise<void> {
+    const { batches, slot, block } = this.#parts[part]!;
+    for (const [at, batch] of batches.entries()) {
+      if (at > 0) await further(batch);
+      const room = this.#room;
+      this.#room = undefined;
+      // Columns are summed when all of them are there.
+      const whole = at === batches.length - 1 ? block : undefined;
+      const arrived = await this.#engine.arrive(batch.staged, this.#stream.staging.slices, room, whole, signal);
+      this.#room = arrived.room;
+      checkFinite(batch.batch.pieces, arrived.nonFinite);
+    }
     if (slot !== undefined) this.#held[slot] = part;
   }
 }

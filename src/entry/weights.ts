@@ -98,11 +98,13 @@ export function loadingSizes(
   return sizesOf(cut(bound, placements, BATCH_BYTES), bound, placements);
 }
 
-/** Each part as one batch: what is read of it at a time, and how it is packed from there. */
-export function cutParts(bound: ReadonlyMap<string, BoundTensor>, parts: readonly WeightPart[]): Batch[] {
-  return parts.map(
-    ({ placements }) => cut(bound, placements, Number.POSITIVE_INFINITY)[0] ?? { pieces: [], staged: [], bytes: 0 },
-  );
+/** Each part as batches of at most `most` bytes, or one of all of it: what is read of it at a time, and how it is packed from there. */
+export function cutParts(
+  bound: ReadonlyMap<string, BoundTensor>,
+  parts: readonly WeightPart[],
+  most = Number.POSITIVE_INFINITY,
+): Batch[][] {
+  return parts.map(({ placements }) => cut(bound, placements, most));
 }
 
 /** Whether a tensor lies in the checkpoint as in memory: of a packed one all do, in the precision that it was packed in. */
