@@ -202,7 +202,7 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   modules = [
     (name = "measured.mjs", esModule = embed ${JSON.stringify(here("measured.mjs"))}),
-    (name = "worker.js", esModule = embed ${embed("worker.js")}),
+    (name = "worker.mjs", esModule = embed ${embed("worker.js")}),
     ${wasm.map((name) => `(name = "${name}.wasm", wasm = embed ${embed(`${name}.wasm`)}),`).join("\n    ")}
   ],
   bindings = [

@@ -37,7 +37,7 @@ export default {
   /** @param {Request} request @param {any} env @param {any} context */
   async fetch(request, env, context) {
     if (new URL(request.url).pathname === "/memories") return Response.json(sizes());
-    const { default: worker } = await import("./worker.js");
+    const { default: worker } = await import("./worker.mjs");
     return worker.fetch(request, env, context);
   },
 };

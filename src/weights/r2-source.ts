@@ -1,4 +1,5 @@
 import { JanusError, quote } from "../errors.js";
+import { bodyReader } from "./body-reader.js";
 import { changedFile, networkError } from "./http-refusals.js";
 import { unreadable } from "./refusals.js";
 import { pathSegments } from "./relative-path.js";
@@ -12,7 +13,7 @@ export interface ObjectBucket {
   get(
     key: string,
     options: { readonly range: { readonly offset: number; readonly length: number } },
-  ): Promise<(StoredObject & { arrayBuffer(): Promise<ArrayBuffer> }) | null>;
+  ): Promise<(StoredObject & StoredContent) | null>;
 }
 
 /** What a bucket says of an object. */
@@ -22,7 +23,13 @@ export interface StoredObject {
   readonly etag: string;
 }
 
-/** A read is asked for in pieces, each of which is in memory as a whole. */
+/** The range that was asked for. Where there is a `body`, that is read, and nothing of it is in memory but a piece. */
+export interface StoredContent {
+  readonly body?: ReadableStream<Uint8Array>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/** A read is asked for in pieces: what is lost when one fails, and what is in memory where there is no body. */
 const PIECE_BYTES = 4 << 20;
 const RETRIES = 4;
 const BACKOFF_MS = 100;
@@ -42,6 +49,7 @@ class R2Source implements WeightSource {
   readonly #bucket: ObjectBucket;
   readonly #prefix: string;
   readonly #objects = new Map<string, StoredObject>();
+  readonly #spare: ArrayBuffer[] = [];
 
   constructor(bucket: ObjectBucket, prefix: string) {
     this.label = `bucket:${prefix}`;
@@ -63,8 +71,7 @@ class R2Source implements WeightSource {
   async readInto(path: string, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
     const known = await this.#within(path, offset, target.length, signal);
     for (let at = 0; at < target.length; at += PIECE_BYTES) {
-      const piece = target.subarray(at, at + PIECE_BYTES);
-      piece.set(await this.#piece(path, known, offset + at, piece.length, signal));
+      await this.#piece(path, known, offset + at, target.subarray(at, at + PIECE_BYTES), signal);
     }
   }
 
@@ -90,17 +97,33 @@ class R2Source implements WeightSource {
     );
   }
 
-  #piece(path: string, known: StoredObject, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const attempt = async (): Promise<Uint8Array> => {
+  #piece(path: string, known: StoredObject, offset: number, target: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const { length } = target;
+    const attempt = async (): Promise<void> => {
       const found = await this.#bucket.get(this.#key(path), { range: { offset, length } });
       const where = this.#where(path);
       if (found === null) throw changedFile(where, `ETag ${quote(known.etag)}`, "none");
       if (found.etag !== known.etag) throw changedFile(where, `ETag ${quote(known.etag)}`, `ETag ${quote(found.etag)}`);
-      const bytes = new Uint8Array(await found.arrayBuffer());
-      if (bytes.length !== length) throw new Interruption(`expected ${length} bytes at ${offset}, got ${bytes.length}`);
-      return bytes;
+      const got = await this.#copy(found, target);
+      if (got !== length) throw new Interruption(`expected ${length} bytes at ${offset}, got ${got}`);
     };
     return this.#retried(path, attempt, signal);
+  }
+
+  /** The content to `target`, as far as that goes; how long it is. */
+  async #copy(found: StoredContent, target: Uint8Array): Promise<number> {
+    if (found.body === undefined) {
+      const bytes = new Uint8Array(await found.arrayBuffer());
+      target.set(bytes.subarray(0, target.length));
+      return bytes.length;
+    }
+    const reader = bodyReader(found.body, this.#spare);
+    let at = 0;
+    for (let piece = await reader.read(); piece; piece = await reader.read()) {
+      target.set(piece.subarray(0, Math.max(0, target.length - at)), Math.min(at, target.length));
+      at += piece.length;
+    }
+    return at;
   }
 
   /** A bucket gives no reasons that a program could tell apart: whatever it throws may do better the next time. */

@@ -12,7 +12,7 @@ export { bytesSource } from "../../weights/bytes-source.js";
 export type { EncodedFile } from "../../weights/encoded-file.js";
 export type { FloatDtype } from "../../weights/float-chunks.js";
 export { httpSource } from "../../weights/http-source.js";
-export { type ObjectBucket, r2Source, type StoredObject } from "../../weights/r2-source.js";
+export { type ObjectBucket, r2Source, type StoredContent, type StoredObject } from "../../weights/r2-source.js";
 export type { HttpOptions, RemoteFile, RemoteSource } from "../../weights/remote-source.js";
 export type { WeightSource } from "../../weights/source.js";
 export type { Items } from "../ahead.js";

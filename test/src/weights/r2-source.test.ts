@@ -13,7 +13,7 @@ const BYTES = new Uint8Array(readFileSync(golden(`checkpoints/tiny-orig-safetens
 const LARGE = Uint8Array.from({ length: 9 << 20 }, (_, i) => i % 253);
 
 /** A bucket with R2's manners, and what it was asked. */
-function bucket(objects: Record<string, Uint8Array>) {
+function bucket(objects: Record<string, Uint8Array>, withBodies = false) {
   const asked: string[] = [];
   let failures = 0;
   let etag = "1";
@@ -27,12 +27,10 @@ function bucket(objects: Record<string, Uint8Array>) {
     head: async (key) => found(key),
     async get(key, { range: { offset, length } }) {
       const object = found(key);
-      return (
-        object && {
-          ...object,
-          arrayBuffer: async () => objects[key]!.slice(offset, offset + length).buffer as ArrayBuffer,
-        }
-      );
+      const content = objects[key]?.slice(offset, offset + length) ?? new Uint8Array();
+      if (!withBodies) return object && { ...object, arrayBuffer: async () => content.buffer };
+      const { body } = new Response(content);
+      return object && { ...object, body: body!, arrayBuffer: () => Promise.reject(new Error("the body is read")) };
     },
   };
   return {
@@ -65,12 +63,14 @@ test("sizes, reads and absent objects below a prefix, with a slash or without", 
   assert.is(await r2Source(given).size(FILE), BYTES.length);
 });
 
-test("a long read comes in pieces, each in its place", async () => {
-  const { given, asked } = bucket({ large: LARGE });
-  const target = new Uint8Array(LARGE.length - 7);
-  await r2Source(given).readInto?.("large", 7, target);
-  assert.ok(Buffer.from(target).equals(LARGE.subarray(7)));
-  assert.is(asked.length, 1 + 3);
+test("a long read comes in pieces, each in its place, from bodies and from whole buffers", async () => {
+  for (const withBodies of [false, true]) {
+    const { given, asked } = bucket({ large: LARGE }, withBodies);
+    const target = new Uint8Array(LARGE.length - 7);
+    await r2Source(given).readInto?.("large", 7, target);
+    assert.ok(Buffer.from(target).equals(LARGE.subarray(7)));
+    assert.is(asked.length, 1 + 3);
+  }
 });
 
 test("what fails is asked again, and is E_NETWORK when it does not stop", async () => {
@@ -106,6 +106,18 @@ test("an object that changes, or goes, is E_INTEGRITY; one that is shorter than 
     },
   });
   await refused(cut.read(FILE, 0, 10), "E_NETWORK", /expected 10 bytes at 0, got 3/);
+  for (const got of [3, 12]) {
+    const strange = r2Source({
+      ...short.given,
+      get: async () => ({
+        size: BYTES.length,
+        etag: "1",
+        body: new Response(new Uint8Array(got)).body!,
+        arrayBuffer: () => Promise.reject(new Error("the body is read")),
+      }),
+    });
+    await refused(strange.read(FILE, 0, 10), "E_NETWORK", new RegExp(`expected 10 bytes at 0, got ${got}`));
+  }
 });
 
 test.run();
