@@ -18,7 +18,7 @@ const TICKS_PER_S = 100;
 const { values } = parseArgs({
   options: {
     model: { type: "string" },
-    budget: { type: "string", multiple: true, default: ["80000000"] },
+    budget: { type: "string", multiple: true, default: ["48000000"] },
     image: { type: "string", default: here("../../models/demo/examples/06.png") },
     build: { type: "string", default: here("build") },
     images: { type: "string", default: "4" },

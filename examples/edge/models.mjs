@@ -13,12 +13,12 @@ import { Problem } from "./problem.mjs";
  * @property {string} [MODEL_URL]
  * @property {string} [MODEL_ID] what GET /v1/models calls it
  * @property {"auto" | "simd" | "relaxed"} [VARIANT]
- * @property {string} [MEMORY_BUDGET] bytes for the model: what an isolate has, less about 30 MB for the script, a picture and what is sent
+ * @property {string} [MEMORY_BUDGET] bytes for the model: README.md has what an isolate takes with it
  * @property {"yes" | "no"} [VERIFY] whether the model's checksums are compared when it is loaded
  */
 
 /** Of 128 MB: README.md says what the isolate takes with it, as measured, and a large picture takes more while it is decoded. */
-const MEMORY_BUDGET = 64e6;
+const MEMORY_BUDGET = 48e6;
 
 /** The model of this isolate, loaded by the first request that needs it and kept for the next. */
 export class Models {
