@@ -103,8 +103,10 @@ async function fuseOwnRows(
       for (const [k, row] of rowsOf.entries()) source.set(imageEmbeds.subarray(row * dim, (row + 1) * dim), k * dim);
     const index = pairing.slots.slice(first, pair).map((slot) => slot - begin);
     const rows = end - begin;
-    if (rows === total)
-      return { ...text, data: await engine.fuse({ rows, sources }, { text: data, source, index }, signal) };
+    if (rows === total) {
+      const fused = await engine.fuse({ rows, sources }, { text: data, source, index }, signal);
+      return { type: "float32", dims: [...text.dims], data: fused };
+    }
     const own = { text: data.slice(begin * dim, end * dim), source, index };
     data.set(await engine.fuse({ rows, sources }, own, signal), begin * dim);
   }
