@@ -5,6 +5,8 @@ import { filterDistance, type PngRow, putterOf, rowsOf, unfilter } from "./png-r
 
 /** A byte of deflate stands for 1032 at most: 258 for every two bits. */
 const DEFLATE_MAX = 1032;
+/** Of deflated data, given at a time. */
+const PIECE_BYTES = 4 << 10;
 
 /**
  * RGB of a PNG, byte for byte what Pillow's `convert("RGB")` gives, without a canvas: that would lose colours under alpha 0, and know 16 bits otherwise. Inflating is the
@@ -50,13 +52,19 @@ function checkRoom(file: PngFile): void {
   if (bytes > deflated * DEFLATE_MAX) throw new Error(`its ${deflated} bytes of data cannot hold ${bytes}`);
 }
 
+/** In small pieces: what one of them inflates to, up to a thousand times as much, is in memory at once, however little is read of it. */
 function inflated(parts: readonly Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array> {
-  let next = 0;
+  let part = 0;
+  let at = 0;
   const deflated = new ReadableStream<Uint8Array<ArrayBuffer>>({
     pull(controller) {
-      const part = parts[next++];
-      if (part === undefined) controller.close();
-      else controller.enqueue(part);
+      while (part < parts.length && at >= parts[part]!.length) {
+        part++;
+        at = 0;
+      }
+      if (part === parts.length) return controller.close();
+      controller.enqueue(parts[part]!.subarray(at, at + PIECE_BYTES));
+      at += PIECE_BYTES;
     },
   });
   return deflated.pipeThrough(new DecompressionStream("deflate"));
