@@ -1,4 +1,4 @@
-import { assetsSource, Janus, r2Source } from "janus-wasm";
+import { assetsSource, Janus, JanusError, r2Source } from "janus-wasm";
 import { decoders } from "./decoders.mjs";
 import { LIMITS, RETRY_AFTER } from "./limits.mjs";
 import { Problem } from "./problem.mjs";
@@ -57,7 +57,7 @@ export class Models {
 
   /**
    * The result of a call, unless it takes so long that the model must be taken for lost, with a request that the host has ended in the middle of
-   * its turn: then the next request loads another.
+   * its turn: then the next request loads another. So it does when the files are not those that the model was loaded from any more.
    * @template T
    * @param {Janus} model @param {Promise<T>} call
    * @returns {Promise<T>}
@@ -74,6 +74,10 @@ export class Models {
     });
     try {
       return await Promise.race([call, lost]);
+    } catch (error) {
+      const changed = error instanceof JanusError && error.code === "E_INTEGRITY";
+      if (changed && this.#loaded === model) this.#loading = this.#loaded = undefined;
+      throw error;
     } finally {
       clearTimeout(timer);
     }
