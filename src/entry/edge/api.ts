@@ -1,29 +1,9 @@
 /** What both edge entries export besides `Janus`. */
-export type { ErrorCode, ErrorOrigin } from "../../errors.js";
-export { JanusError } from "../../errors.js";
+
 export type { PixelArray } from "../../image/pixels.js";
-export type { JanusConfig } from "../../model/config.js";
-export type { Tensor, TensorType } from "../../tensor.js";
 export { type AssetsFetcher, assetsSource } from "../../weights/assets-source.js";
-export type { Blobs } from "../../weights/blob-source.js";
-export { blobSource } from "../../weights/blob-source.js";
-export type { FileBytes } from "../../weights/bytes-source.js";
-export { bytesSource } from "../../weights/bytes-source.js";
-export type { EncodedFile } from "../../weights/encoded-file.js";
-export type { FloatDtype } from "../../weights/float-chunks.js";
-export { httpSource } from "../../weights/http-source.js";
 export { type ObjectBucket, r2Source, type StoredContent, type StoredObject } from "../../weights/r2-source.js";
-export type { HttpOptions, RemoteFile, RemoteSource } from "../../weights/remote-source.js";
-export type { WeightSource } from "../../weights/source.js";
-export type { Items } from "../ahead.js";
-export { type ModelResult, toNpy, toSafetensors, toTorch } from "../hand-over.js";
-export type { ImageInput, ModelInput } from "../host.js";
-export type { CallOptions, EmbedResult, EncodeResult, FuseInputs, ModelInputs } from "../janus.js";
-export type { DTypeOption, LoadOptions, ProgressEvent } from "../options.js";
-export type { EmbedRequest, Prepared } from "../prepare.js";
-export type { Stages } from "../stages.js";
-export type { Runtime } from "../start.js";
-export type { Timings } from "../timings.js";
-export type { Sequences } from "../unpadded.js";
+export * from "../api.js";
+export type { LoadOptions } from "../options.js";
 export type { DecodePicture, Decoders } from "./image-input.js";
 export type { EdgeJanus, EdgeLoadOptions } from "./janus.js";
