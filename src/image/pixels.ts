@@ -14,6 +14,11 @@ export interface PixelArray {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
+/** An object with sizes and data; bytes in any form have no sizes. */
+export function isPixelArray(input: unknown): input is PixelArray {
+  return typeof input === "object" && input !== null && "width" in input && "height" in input && "data" in input;
+}
+
 /**
  * The largest picture taken: 8192 x 8192, 201 MB as RGB. Above the 61 megapixels of the largest full-frame cameras, below the 81 that a
  * PNG of 240 kB can unfold to.

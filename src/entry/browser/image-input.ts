@@ -1,6 +1,6 @@
 import { JanusError, quote } from "../../errors.js";
 import { isDataUrl } from "../../image/data-url.js";
-import { PICTURE_BYTES_MAX, type PixelArray, packRgb, type RgbImage } from "../../image/pixels.js";
+import { isPixelArray, PICTURE_BYTES_MAX, type PixelArray, packRgb, type RgbImage } from "../../image/pixels.js";
 import { isBytes } from "../../weights/files-source.js";
 import type { ImageInput } from "../host.js";
 import type { Decoder } from "./decoder.js";
@@ -67,9 +67,4 @@ function copyOf(input: ArrayBufferLike | ArrayBufferView): Uint8Array<ArrayBuffe
   return ArrayBuffer.isView(input)
     ? new Uint8Array(new Uint8Array(input.buffer, input.byteOffset, input.byteLength))
     : new Uint8Array(new Uint8Array(input));
-}
-
-/** An object with sizes and data; bytes in any form have no sizes. */
-function isPixelArray(input: ImageInput): input is PixelArray {
-  return typeof input === "object" && input !== null && "width" in input && "height" in input && "data" in input;
 }

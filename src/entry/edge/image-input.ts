@@ -3,7 +3,14 @@ import { decodeDataUrl, isDataUrl } from "../../image/data-url.js";
 import { encodedSize } from "../../image/encoded-size.js";
 import { describeContent, type ImageFormat, imageFormat } from "../../image/format.js";
 import { hasEnd } from "../../image/jpeg-segments.js";
-import { PICTURE_BYTES_MAX, type PixelArray, packRgb, type RgbImage, sizeFault } from "../../image/pixels.js";
+import {
+  isPixelArray,
+  PICTURE_BYTES_MAX,
+  type PixelArray,
+  packRgb,
+  type RgbImage,
+  sizeFault,
+} from "../../image/pixels.js";
 import { decodePng } from "../../image/png.js";
 import type { ImageInput } from "../host.js";
 
@@ -116,9 +123,4 @@ function tooMany(width: number, height: number, maxPixels: number): string | und
 
 function refuse(label: string, why: string, cause?: unknown): never {
   throw new JanusError("E_IMAGE", `${label}: cannot be decoded: ${why}; give a complete JPEG, PNG or WebP`, { cause });
-}
-
-/** An object with sizes; bytes in any form have none. */
-function isPixelArray(input: ImageInput): input is PixelArray {
-  return typeof input === "object" && input !== null && "width" in input && "height" in input && "data" in input;
 }

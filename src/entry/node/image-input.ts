@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { isAnyArrayBuffer } from "node:util/types";
 import { JanusError, quote } from "../../errors.js";
 import { decodeDataUrl, isDataUrl } from "../../image/data-url.js";
-import { type PixelArray, packRgb, type RgbImage } from "../../image/pixels.js";
+import { isPixelArray, type PixelArray, packRgb, type RgbImage } from "../../image/pixels.js";
 import type { Decoder } from "./decoder.js";
 import { PICTURE_BYTES_MAX } from "./decoder-protocol.js";
 import { readImageFile } from "./image-file.js";
@@ -111,9 +111,4 @@ function checkBytes(size: number, label: string): void {
     "E_IMAGE",
     `${label}: expected at most ${PICTURE_BYTES_MAX} bytes, got ${size}; give a smaller picture`,
   );
-}
-
-/** An object with sizes; bytes in any form have none. */
-function isPixelArray(input: ImageInput): input is PixelArray {
-  return typeof input === "object" && input !== null && "width" in input && "height" in input && "data" in input;
 }
