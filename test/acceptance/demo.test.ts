@@ -6,6 +6,7 @@ import { difference, differenceText, isWithin } from "#dist/cli/difference.js";
 import type { Tensor } from "#dist/entry/node/index.js";
 import { Janus } from "#dist/entry/node/index.js";
 import { answer } from "../../examples/answer/answer.mjs";
+import { named } from "../support/cases.js";
 import { RUNS } from "../support/engine.js";
 import { huggingFaceLayout } from "../support/huggingface-layout.js";
 import { golden, ROOT } from "../support/paths.js";
@@ -45,14 +46,7 @@ for (const run of RUNS) {
     for (const [n, example] of examples.entries()) {
       const of = (name: string): Tensor | undefined => recorded[`${String(n).padStart(2, "0")}.${name}`];
       const out = await model.embed(request(`${DEMO}/examples`, example), { stages: true });
-      const stages: Record<string, Tensor> = {
-        input_ids: out.inputIds,
-        attention_mask: out.attentionMask,
-        images_seq_mask: out.imagesSeqMask,
-        images_emb_mask: out.imagesEmbMask,
-        inputs_embeds: out.inputsEmbeds,
-        ...out.stages,
-      };
+      const stages = named(out);
       for (const name of ["input_ids", "attention_mask", "images_seq_mask", "images_emb_mask", "pixel_values"]) {
         assert.ok(bytesOf(stages[name]).equals(bytesOf(of(name))), `${n} ${name}`);
       }

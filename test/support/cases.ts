@@ -75,7 +75,8 @@ export async function embed(
   return named({ ...inputs, ...out, attentionMask });
 }
 
-function named(out: Omit<EmbedResult, "timings">): Record<string, Tensor> {
+/** Tensors of a result, and its stages, by the names of the recordings. */
+export function named(out: Omit<EmbedResult, "timings">): Record<string, Tensor> {
   return {
     input_ids: out.inputIds,
     attention_mask: out.attentionMask,
