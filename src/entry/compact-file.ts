@@ -3,6 +3,7 @@ import { JanusError } from "../errors.js";
 import { COMPACT_FILE } from "../text/compact-layout.js";
 import { compactSource, readCompactTokenizer } from "../text/compact-tokenizer.js";
 import { MAX_FILE_BYTES } from "../text/json-object.js";
+import { sha256 } from "../weights/sha256.js";
 import type { WeightSource } from "../weights/source.js";
 
 const JSON_FILE = "tokenizer.json";
@@ -49,7 +50,7 @@ export async function verifyCompactFile(source: WeightSource, signal?: AbortSign
   if (size === undefined) return;
   const made = compactSource(bytes).sha256;
   const json = await source.read(JSON_FILE, 0, size, signal);
-  const found = hexadecimal(await crypto.subtle.digest("SHA-256", new Uint8Array(json)));
+  const found = await sha256(json);
   signal?.throwIfAborted();
   if (found !== made) throw mismatch(`SHA-256 ${made}`, found);
 }
@@ -60,8 +61,4 @@ function mismatch(expected: string, found: string): JanusError {
     `reading ${COMPACT_FILE}: it was made of a ${JSON_FILE} of ${expected}, found one of ${found} beside it; pack the checkpoint again, or delete one of the two`,
     { origin: "model" },
   );
-}
-
-function hexadecimal(digest: ArrayBuffer): string {
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

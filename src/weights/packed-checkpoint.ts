@@ -8,6 +8,7 @@ import type { LayoutName } from "./layout.js";
 import type { Description } from "./packed.js";
 import { describe, fitsLayout, rangeName, readPacking, scalesOf, storedShape } from "./packed.js";
 import { malformed } from "./refusals.js";
+import { sha256 } from "./sha256.js";
 import type { Shards, WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
 import { allocate, type Extent, extentOf, type FileView, readViewRows } from "./view.js";
@@ -158,7 +159,7 @@ export class PackedCheckpoint implements Checkpoint {
         throw malformed(file, `expected tensors of at most ${MAX_HASHED} bytes, found ${quote(name)}`);
       const content = allocate(bytes, name);
       await readViewRows(this.#source, view, 0, view.shape[0] ?? 1, content, signal);
-      const found = hexadecimal(await crypto.subtle.digest("SHA-256", content));
+      const found = await sha256(content);
       signal?.throwIfAborted();
       if (found !== description.sha256)
         throw new JanusError(
@@ -182,8 +183,4 @@ function described(file: LocatedFile, tensor: LocatedTensor): DescribedTensor {
       `expected tensor ${quote(tensor.name)} as its layout ${layout} of ${shapeText(shape)} says, found ${tensor.dtype} ${shapeText(tensor.shape)}`,
     );
   return { ...tensor, layout, file: file.path, description };
-}
-
-function hexadecimal(digest: ArrayBuffer): string {
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,5 @@
+import { sha256, unshared } from "../../weights/sha256.js";
 import type { RangeFiles } from "../range-folder.js";
-import { sha256, unshared } from "./sha256.js";
 
 /**
  * The files of a folder of the origin-private file system. A file has its name before its content, which comes in one step when it is complete: what was cut short is empty.

@@ -1,7 +1,7 @@
+import { sha256 } from "../../weights/sha256.js";
 import { RangeFolder } from "../range-folder.js";
 import { contentOf, type Known, parseRecord, recordText, type WeightStore } from "../weight-store.js";
 import { opfsFiles, removeEntry, writeOpfsFile } from "./opfs-files.js";
-import { sha256 } from "./sha256.js";
 
 /** All that this library keeps of an origin. */
 export const ROOT_FOLDER = "janus-wasm";
