@@ -1,32 +1,27 @@
-import type { FromWorker, ToWorker, WorkerHandle } from "../threads/protocol.js";
-import { serve } from "../threads/serve.js";
-import { type ModelContext, PROGRAMS, startModel } from "./programs.js";
+import type { FromWorker, WorkerHandle } from "../threads/protocol.js";
+import type { MessageEnd, MessageWorker } from "./message-worker.js";
+import { serveCompute } from "./serve-compute.js";
 
 /**
- * A compute worker in the caller's own thread, for hosts without threads: the same programs, the same messages in the same order, and the
- * thread is busy while one of them computes.
+ * A worker in the caller's own thread, for hosts without threads: the same messages in the same order, and the thread is busy while one of them is
+ * worked on.
  *
- * A message is delivered in a turn of the event loop of its own, so an abort, a request or an input that came meanwhile is heard between two
- * programs. Nothing is copied: buffers that are given away change hands by not being used any more.
+ * A message is delivered in a turn of the event loop of its own, so an abort, a request or an input that came meanwhile is heard between two of
+ * them. Nothing is copied: buffers that are given away change hands by not being used any more.
  */
-export function startInProcessWorker(): WorkerHandle {
-  const inbox: ToWorker[] = [];
-  let work: ((message: ToWorker) => void) | undefined;
-  let answer: ((message: FromWorker) => void) | undefined;
-  serve<ModelContext>(
-    {
-      // Not within the program's own stack: what a listener throws is no failure of the program.
-      post: (message) => queueMicrotask(() => answer?.(message)),
-      onMessage(listener) {
-        work = listener;
-      },
+export function startInProcess(serve: (end: MessageEnd) => void): MessageWorker {
+  const inbox: unknown[] = [];
+  let work: ((message: unknown) => void) | undefined;
+  let answer: ((message: unknown) => void) | undefined;
+  serve({
+    // Not within the worker's own stack: what a listener throws is no failure of its work.
+    post: (message) => queueMicrotask(() => answer?.(message)),
+    onMessage(listener) {
+      work = listener;
     },
-    startModel,
-    PROGRAMS,
-  );
+  });
   const deliver = (): void => {
-    const message = inbox.shift();
-    if (message !== undefined) work?.(message);
+    if (inbox.length > 0) work?.(inbox.shift());
   };
   return {
     post(message) {
@@ -45,5 +40,20 @@ export function startInProcessWorker(): WorkerHandle {
       answer = undefined;
       inbox.length = 0;
     },
+  };
+}
+
+/** A compute worker in the caller's own thread. */
+export function startInProcessWorker(): WorkerHandle {
+  return computeHandle(startInProcess(serveCompute));
+}
+
+/** A worker that does `serveCompute`, as `Pool` takes it. */
+export function computeHandle(worker: MessageWorker): WorkerHandle {
+  return {
+    post: (message, transfer) => worker.post(message, transfer),
+    onMessage: (listener) => worker.onMessage((message) => listener(message as FromWorker)),
+    onEnd: (listener) => worker.onEnd((error) => listener(String(error))),
+    terminate: () => worker.terminate(),
   };
 }

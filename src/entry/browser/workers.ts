@@ -1,5 +1,5 @@
-import type { FromWorker, WorkerHandle } from "../../threads/protocol.js";
-import { startInProcessWorker } from "../in-process-worker.js";
+import type { WorkerHandle } from "../../threads/protocol.js";
+import { computeHandle, startInProcess } from "../in-process-worker.js";
 import type { MessageWorker } from "../message-worker.js";
 import type { Assets } from "./assets.js";
 import { ROLES, type Role } from "./roles.js";
@@ -9,7 +9,7 @@ export const HAS_WORKERS = typeof Worker === "function";
 
 /** A worker of a role; in the caller's own thread where no other can be started. */
 export function startWorker(role: Role, assets: Assets): MessageWorker {
-  if (!HAS_WORKERS) return startInProcess(role);
+  if (!HAS_WORKERS) return startInProcess(ROLES[role]);
   const worker = assets.startWorker();
   // It may end before anyone listens: it is told then.
   let over: { readonly error: unknown } | undefined;
@@ -40,37 +40,7 @@ export function startWorker(role: Role, assets: Assets): MessageWorker {
   };
 }
 
-/** The same messages in the same order, each in a turn of the event loop of its own. */
-function startInProcess(role: Role): MessageWorker {
-  let work: ((message: unknown) => void) | undefined;
-  let answer: ((message: unknown) => void) | undefined;
-  ROLES[role]({
-    post: (message) => queueMicrotask(() => answer?.(message)),
-    onMessage(listener) {
-      work = listener;
-    },
-  });
-  return {
-    post: (message) => void setTimeout(() => work?.(message), 0),
-    onMessage(listener) {
-      answer = listener;
-    },
-    onEnd() {}, // It ends with its thread, which is the caller's.
-    async terminate() {
-      work = undefined;
-      answer = undefined;
-    },
-  };
-}
-
 /** A compute worker. */
 export function startComputeWorker(assets: Assets): WorkerHandle {
-  if (!HAS_WORKERS) return startInProcessWorker();
-  const worker = startWorker("compute", assets);
-  return {
-    post: (message, transfer) => worker.post(message, transfer),
-    onMessage: (listener) => worker.onMessage((message) => listener(message as FromWorker)),
-    onEnd: (listener) => worker.onEnd((error) => listener(String(error))),
-    terminate: () => worker.terminate(),
-  };
+  return computeHandle(startWorker("compute", assets));
 }
