@@ -2,15 +2,17 @@
 export const LIMITS = {
   /** Bytes of a body: 413. */
   bodyBytes: 8 << 20,
-  /** Pixels of a picture, asked of its header before it is decoded: 422. */
-  pixels: 2 ** 22,
+  /** Seconds it may take to come: 408. */
+  bodySeconds: 30,
+  /** Pixels of a picture, asked of its header before it is decoded: 422. 1920 x 1080 is allowed. */
+  pixels: 2 ** 21,
   /** Pictures of a request: 422. */
   images: 4,
   /** Characters of a question or a prompt: 422. */
   promptCharacters: 8192,
   /** Requests that are computed or wait: 429. */
   requests: 32,
-  /** Bytes of their bodies: 503. */
+  /** Bytes of their bodies, as far as they have come: 503. */
   waitingBytes: 24 << 20,
   /** Seconds a request may take, its turn included, before the model is taken for lost and made anew: 503. */
   seconds: 300,

@@ -1,4 +1,4 @@
-// Memory and processor time of the worker, while it embeds one picture: node measure.mjs --model DIR [--budget BYTES]... (Node 22, Linux).
+// Memory and processor time of the worker, while it embeds pictures: node measure.mjs --model DIR [--budget BYTES]... [--image FILE]... (Node 22, Linux).
 //
 // Heap and buffers are V8's own figures, asked over the inspector all the time: V8 answers between two turns of the worker, which are a block of the model or
 // a piece of a file. The buffers that V8 tells of have no WebAssembly memories among them: those are counted by `measured.mjs`, in front of the worker.
@@ -19,19 +19,29 @@ const { values } = parseArgs({
   options: {
     model: { type: "string" },
     budget: { type: "string", multiple: true, default: ["48000000"] },
-    image: { type: "string", default: here("../../models/demo/examples/06.png") },
+    image: { type: "string", multiple: true, default: [here("../../models/demo/examples/06.png")] },
     build: { type: "string", default: here("build") },
+    /** How many, in turn over those of --image. */
     images: { type: "string", default: "4" },
+    /** How many requests at once each of them is. */
+    together: { type: "string", default: "1" },
     flag: { type: "string", multiple: true, default: [] },
   },
 });
 if (values.model === undefined) throw new Error("expected --model, a packed model");
 const model = resolve(values.model);
 const built = resolve(values.build);
-const picture = await readFile(values.image);
-const type = /\.png$/.test(values.image) ? "image/png" : /\.webp$/.test(values.image) ? "image/webp" : "image/jpeg";
+const pictures = await Promise.all(
+  values.image.map(async (path) => ({ body: await readFile(path), type: typeOf(path) })),
+);
+const together = Number(values.together);
 
 for (const budget of values.budget) console.log(JSON.stringify(await measure(budget)));
+
+/** @param {string} path */
+function typeOf(path) {
+  return /\.png$/.test(path) ? "image/png" : /\.webp$/.test(path) ? "image/webp" : "image/jpeg";
+}
 
 /** @param {string} budget */
 async function measure(budget) {
@@ -52,30 +62,36 @@ async function measure(budget) {
     const pid = child.pid ?? 0;
     const idle = { ...(await heap.usage()), rss: await statusOf(pid, "VmRSS") };
     const query = `question=${encodeURIComponent("What is in the image?")}`;
-    const embed = async () => {
+    /** @param {typeof pictures[number]} picture */
+    const ask = async ({ body, type }) => {
+      const answer = await fetch(`${url}/v1/embed?${query}`, {
+        method: "POST",
+        headers: { "content-type": type, accept: "application/octet-stream" },
+        body,
+      });
+      const hash = createHash("sha256");
+      for await (const chunk of answer.body ?? []) hash.update(chunk);
+      if (!answer.ok) throw new Error(`expected an answer, got status ${answer.status}`);
+      return hash.digest("hex").slice(0, 16);
+    };
+    /** @param {number} index */
+    const embed = async (index) => {
       const ticks = await cpuSeconds(pid);
       const start = performance.now();
-      const peak = await heap.watch(async () => {
-        const answer = await fetch(`${url}/v1/embed?${query}`, {
-          method: "POST",
-          headers: { "content-type": type, accept: "application/octet-stream" },
-          body: picture,
-        });
-        const hash = createHash("sha256");
-        for await (const chunk of answer.body ?? []) hash.update(chunk);
-        if (!answer.ok) throw new Error(`expected an answer, got status ${answer.status}`);
-        return hash.digest("hex").slice(0, 16);
-      });
+      const first = index * together;
+      const asked = Array.from({ length: together }, (_, at) => pictures[(first + at) % pictures.length]);
+      const peak = await heap.watch(async () =>
+        [...new Set(await Promise.all(asked.map((one) => one && ask(one))))].join(),
+      );
       const [ms, cpuS] = [performance.now() - start, (await cpuSeconds(pid)) - ticks];
       // A memory never shrinks.
       return { ...peak, wasm: await memories(), ms, cpuS };
     };
-    const first = await embed();
+    const first = await embed(0);
     const next = [];
-    for (let image = 1; image < Number(values.images); image++) next.push(await embed());
+    for (let index = 1; index < Number(values.images); index++) next.push(await embed(index));
     return {
       budget: Number(budget),
-      sha256: first.result,
       peakMB: megabytes(Math.max(...[first, ...next].map(({ most, wasm }) => most + wasm))),
       first: row(first),
       next: next.map(row),
@@ -90,9 +106,10 @@ async function measure(budget) {
 }
 
 /** @param {Awaited<ReturnType<Awaited<ReturnType<typeof inspect>>["watch"]>> & { wasm: number, ms: number, cpuS: number }} measured */
-function row({ most, at, samples, wasm, ms, cpuS }) {
+function row({ result, most, at, samples, wasm, ms, cpuS }) {
   const { usedSize, totalSize, backingStorageSize } = at;
   return {
+    sha256: result,
     peakMB: megabytes(most + wasm),
     wasmMB: megabytes(wasm),
     heapMB: megabytes(usedSize),

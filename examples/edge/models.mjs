@@ -17,8 +17,8 @@ import { Problem } from "./problem.mjs";
  * @property {"yes" | "no"} [VERIFY] whether the model's checksums are compared when it is loaded
  */
 
-/** Of 128 MB: README.md says what the isolate takes with it, as measured, and a large picture takes more while it is decoded. */
-const MEMORY_BUDGET = 48e6;
+/** Of 128 MB: README.md says what the isolate takes with it, as measured, with decoders of JPEG and WebP that were used. */
+const MEMORY_BUDGET = 36e6;
 
 /** The model of this isolate, loaded by the first request that needs it and kept for the next. */
 export class Models {

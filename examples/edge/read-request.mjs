@@ -1,34 +1,34 @@
-import { tooLong } from "./admission.mjs";
 import { LIMITS } from "./limits.mjs";
 import { Problem } from "./problem.mjs";
 
 /** @import { EmbedRequest } from "janus-wasm" */
+/** @import { Admitted } from "./admission.mjs" */
 
 const IMAGES = ["image/jpeg", "image/png", "image/webp"];
 
 /**
  * A question (or a prompt with its <image_placeholder>s) and pictures, in one of three forms: multipart/form-data with fields `image`, `question`
  * or `prompt`; a picture as the body, with `?question=`; JSON with data URLs.
- * @param {Request} request
+ * @param {Request} request @param {Admitted["hold"]} hold
  * @returns {Promise<EmbedRequest>}
  */
-export async function readEmbedRequest(request) {
+export async function readEmbedRequest(request, hold) {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   if (IMAGES.includes(type)) {
     const { searchParams } = new URL(request.url);
-    return embedRequest([await readBody(request)], searchParams.get("question"), searchParams.get("prompt"));
+    return embedRequest([await readBody(request, hold)], searchParams.get("question"), searchParams.get("prompt"));
   }
-  if (type === "multipart/form-data") return readForm(request);
-  if (type === "application/json") return readJson(request);
+  if (type === "multipart/form-data") return readForm(request, hold);
+  if (type === "application/json") return readJson(request, hold);
   throw new Problem(
     415,
     `expected multipart/form-data, application/json or ${IMAGES.join(", ")}, got ${type || "none"}`,
   );
 }
 
-/** @param {Request} request */
-async function readForm(request) {
-  const body = await readBody(request);
+/** @param {Request} request @param {Admitted["hold"]} hold */
+async function readForm(request, hold) {
+  const body = await readBody(request, hold);
   const headers = { "content-type": request.headers.get("content-type") ?? "" };
   const form = await new Response(body, { headers }).formData().catch(() => {
     throw new Problem(400, "expected multipart/form-data, got a body that is not");
@@ -40,9 +40,9 @@ async function readForm(request) {
   return embedRequest(images, form.get("question"), form.get("prompt"));
 }
 
-/** @param {Request} request */
-async function readJson(request) {
-  const body = await readBody(request);
+/** @param {Request} request @param {Admitted["hold"]} hold */
+async function readJson(request, hold) {
+  const body = await readBody(request, hold);
   let json;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
@@ -74,29 +74,38 @@ function embedRequest(images, question, prompt) {
 }
 
 /**
- * The body, counted while it comes: a length may be missing, or wrong.
- * @param {Request} request
+ * The body, counted while it comes: a length may be missing, or wrong, and a client may fall silent.
+ * @param {Request} request @param {Admitted["hold"]} hold
  */
-async function readBody(request) {
+async function readBody({ body }, hold) {
+  if (body === null) return new ArrayBuffer(0);
+  const reader = body.getReader();
   /** @type {Uint8Array[]} */
   const parts = [];
-  let length = 0;
-  const reader = request.body?.getReader();
-  for (;;) {
-    const part = await reader?.read();
-    if (part === undefined || part.done) break;
-    length += part.value.length;
-    if (length > LIMITS.bodyBytes) {
-      reader?.releaseLock();
-      throw tooLong(length);
+  const late = deadline(LIMITS.bodySeconds);
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late.passed]);
+      if (done) return await new Blob(/** @type {BlobPart[]} */ (parts)).arrayBuffer();
+      hold(value.length);
+      parts.push(value);
     }
-    parts.push(part.value);
+  } catch (error) {
+    // What the client still sends is the caller's to read; of one that is silent there is nothing to read.
+    if (!(error instanceof Problem && error.status === 408)) reader.releaseLock();
+    throw error;
+  } finally {
+    late.clear();
   }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.length;
-  }
-  return body.buffer;
+}
+
+/** @param {number} seconds */
+function deadline(seconds) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const passed = new Promise((_, reject) => {
+    const problem = new Problem(408, `expected the whole body within ${seconds} s`);
+    timer = setTimeout(() => reject(problem), seconds * 1000);
+  });
+  return { passed: /** @type {Promise<never>} */ (passed), clear: () => clearTimeout(timer) };
 }

@@ -67,10 +67,10 @@ async function route(request, env, context) {
  * @param {{ waitUntil(work: Promise<unknown>): void }} context
  */
 async function embed(request, env, context) {
-  const leave = admission.enter(request);
+  const { hold, leave } = admission.enter(request);
   const work = (async () => {
     try {
-      const embedding = await readEmbedRequest(request);
+      const embedding = await readEmbedRequest(request, hold);
       const model = await models.get(env);
       const { signal } = request;
       return await models.watched(model, model.embed(embedding, { signal }));

@@ -1,3 +1,4 @@
+import { freeBytes } from "../image/free-bytes.js";
 import type { RgbImage } from "../image/pixels.js";
 import type { PicturePlan } from "../image/plan.js";
 import type { JanusConfig } from "../model/config.js";
@@ -264,6 +265,7 @@ export class Engine {
   async square(picture: RgbImage, signal?: AbortSignal): Promise<RgbImage> {
     const { width, height, data } = picture;
     const [square] = await this.#run("square", { width, height }, data, [data.buffer], signal);
+    freeBytes(data);
     return square as RgbImage;
   }
 
@@ -271,6 +273,7 @@ export class Engine {
   async preprocess(picture: RgbImage, signal?: AbortSignal): Promise<Floats> {
     const { width, height, data } = picture;
     const [pixels] = await this.#run("preprocess", { width, height }, data, [data.buffer], signal);
+    freeBytes(data);
     return pixels as Floats;
   }
 

@@ -42,11 +42,15 @@ tests.after(async () => {
 });
 
 /** The example in a workerd of its own. */
-function started(assets: WorkerdOptions["assets"], texts: Record<string, string> = {}): Promise<Workerd> {
+function started(
+  assets: WorkerdOptions["assets"],
+  texts: Record<string, string> = {},
+  front?: string,
+): Promise<Workerd> {
   for (const name of readdirSync(BUILT)) {
     if (name !== "model") cpSync(join(BUILT, name), join(folder, name));
   }
-  return startWorkerd({ folder, assets, texts: { ...plain, ...texts } });
+  return startWorkerd({ folder, assets, texts: { ...plain, ...texts }, ...(front !== undefined && { front }) });
 }
 
 interface Asked {
@@ -143,6 +147,30 @@ tests("JPEG and WebP: the pixels of Node, and so its embeddings", async () => {
   });
 });
 
+tests("pictures one after the other are decoded in the same memories", async () => {
+  const counted = await started({ folder: MODEL }, {}, join(EXAMPLE, "measured.mjs"));
+  const memories = async (): Promise<number[]> => (await fetch(`${counted.url}/memories`)).json() as Promise<number[]>;
+  const ask = async (type: string, body: BodyInit): Promise<void> => {
+    const answer = await post({ type, query: asked, body, url: counted.url });
+    await answer.arrayBuffer();
+    assert.is(answer.status, 200);
+  };
+  const webp = bytes(`${ROOT}test/golden/preprocess/images/lossy-150x100.webp`);
+  const round = async (): Promise<void> => {
+    for (const name of ["01.jpg", "04.jpg"]) await ask("image/jpeg", picture(name));
+    await ask("image/webp", webp);
+  };
+  try {
+    await round();
+    const sizes = await memories();
+    assert.ok(sizes.length > 2, "the model's, of JPEG, of WebP");
+    for (let times = 0; times < 3; times++) await round();
+    assert.equal(await memories(), sizes);
+  } finally {
+    await counted.kill();
+  }
+});
+
 tests("inputs_embeds alone, to who asks for octets", async () => {
   const response = await post({
     type: "image/png",
@@ -217,7 +245,7 @@ for (const [title, make, status, detail, code] of [
     "a decompression bomb",
     () => post({ type: "image/png", query: asked, body: BOMB }),
     422,
-    /at most 4194304 pixels, got 7746x7746/,
+    /at most 2097152 pixels, got 7746x7746/,
     "E_IMAGE",
   ],
 ] as const) {
@@ -240,6 +268,27 @@ tests("a body without a length is counted as it comes", async () => {
     sent.end();
   });
   assert.is(status, 413);
+});
+
+tests("clients that fall silent hold nothing back, and are told so in the end", async () => {
+  const { hostname, port } = new URL(workerd.url);
+  const silent = Array.from(
+    { length: 8 },
+    () =>
+      new Promise<number>((resolve, reject) => {
+        const headers = { "content-type": "image/png", "content-length": 8 << 20 };
+        const sent = httpRequest({ hostname, port, path: `/v1/embed${asked}`, method: "POST", headers }, (answer) => {
+          answer.resume();
+          resolve(answer.statusCode ?? 0);
+          sent.destroy();
+        });
+        sent.on("error", reject);
+        sent.write(PNG.subarray(0, 100));
+      }),
+  );
+  assert.is((await within(10_000, askPng(), "a request beside them")).status, 200);
+  assert.equal(await within(45_000, Promise.all(silent), "their answers"), Array(8).fill(408));
+  assert.is((await askPng()).status, 200);
 });
 
 tests("20 requests at once are all answered right; of 60 those beyond the bound are told to wait", async () => {

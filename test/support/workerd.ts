@@ -25,6 +25,8 @@ export interface WorkerdOptions {
   /** What the worker's ASSETS are: a folder, or a server at this address. */
   readonly assets: { readonly folder: string } | { readonly address: string };
   readonly texts?: Readonly<Record<string, string>>;
+  /** A module in front of the worker, which it imports as ./worker.mjs. */
+  readonly front?: string;
 }
 
 export interface Workerd {
@@ -38,6 +40,7 @@ export interface Workerd {
 
 /** Starts a workerd that listens on a port of its own choice. */
 export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
+  if (options.front !== undefined) copyFileSync(options.front, join(options.folder, "front.mjs"));
   writeFileSync(join(options.folder, "config.capnp"), configuration(options));
   const child = spawn(WORKERD, ["serve", "config.capnp", "--control-fd=3"], {
     cwd: options.folder,
@@ -75,7 +78,7 @@ function listening(child: ChildProcess): Promise<number> {
   });
 }
 
-function configuration({ folder, assets, texts = {} }: WorkerdOptions): string {
+function configuration({ folder, assets, texts = {}, front }: WorkerdOptions): string {
   const modules = readdirSync(folder).filter((name) => name.endsWith(".wasm"));
   const service =
     "folder" in assets
@@ -88,7 +91,8 @@ const config :Workerd.Config = (
 );
 const worker :Workerd.Worker = (
   modules = [
-    (name = "worker.js", esModule = embed "worker.js"),
+    ${front === undefined ? "" : `(name = "front.mjs", esModule = embed "front.mjs"),`}
+    (name = "worker.mjs", esModule = embed "worker.js"),
     ${modules.map((name) => `(name = "${name}", wasm = embed "${name}"),`).join("\n    ")}
   ],
   bindings = [

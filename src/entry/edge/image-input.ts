@@ -2,6 +2,7 @@ import { JanusError, quote } from "../../errors.js";
 import { decodeDataUrl, isDataUrl } from "../../image/data-url.js";
 import { encodedSize } from "../../image/encoded-size.js";
 import { describeContent, type ImageFormat, imageFormat } from "../../image/format.js";
+import { freeBytes } from "../../image/free-bytes.js";
 import { hasEnd } from "../../image/jpeg-segments.js";
 import {
   isPixelArray,
@@ -14,7 +15,10 @@ import {
 import { decodePng } from "../../image/png.js";
 import type { ImageInput } from "../host.js";
 
-/** Decodes a whole file to 8-bit RGB or RGBA as it is stored: not rotated by EXIF, no colour profile applied, colours not multiplied with alpha. */
+/**
+ * Decodes a whole file to 8-bit RGB or RGBA as it is stored: not rotated by EXIF, no colour profile applied, colours not multiplied with alpha. What it returns is read
+ * once and then freed, if it is a buffer of its own; a view of a larger one is left alone.
+ */
 export type DecodePicture = (bytes: ArrayBuffer) => PixelArray | Promise<PixelArray>;
 
 /** Decoders by format: this host has one of PNG, and the caller brings the others. The `decode` functions of @jsquash are such. */
@@ -42,7 +46,11 @@ export async function loadImage(
   if (isPixelArray(input)) return packRgb(input, label);
   const bytes = await readImage(input, label);
   signal?.throwIfAborted();
-  return decoded(bytes, label, options, signal);
+  try {
+    return await decoded(bytes, label, options, signal);
+  } finally {
+    freeBytes(bytes);
+  }
 }
 
 async function readImage(input: Exclude<ImageInput, PixelArray>, label: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -113,7 +121,9 @@ async function decoded(
   signal?.throwIfAborted();
   if (pixels?.width !== width || pixels.height !== height)
     refuse(label, `its header says ${width}x${height}, the decoder made ${pixels?.width}x${pixels?.height}`);
-  return packRgb(pixels, label);
+  const rgb = packRgb(pixels, label);
+  freeBytes(pixels.data);
+  return rgb;
 }
 
 function tooMany(width: number, height: number, maxPixels: number): string | undefined {
