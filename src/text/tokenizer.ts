@@ -1,7 +1,7 @@
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { JanusError, quote } from "../errors.js";
 import { COMPACT_FILE, isCompact } from "./compact-layout.js";
 import { type CompactTokenizer, readCompactTokenizer } from "./compact-tokenizer.js";
+import { createEncoder, type Encode } from "./encoder.js";
 import { asObject, asString, type JsonObject, mismatch, parseObject, reason } from "./json-object.js";
 import { checkTokenizerJson, idOf, type TokenizerJson, type TokenizerParts, withAddedToken } from "./tokenizer-json.js";
 
@@ -74,14 +74,14 @@ export function createTokenizer(files: TokenizerFiles, options: TokenizerOptions
   }
   const parts = withAddedToken(read, names.imageTag);
   const special = specialTokens(parts, names, options.vocabRows);
-  const encoder = construct(parts);
+  const encode = construct(parts);
   const before = names.addBos && special.bos !== undefined ? [special.bos] : [];
   const after = names.addEos && special.eos !== undefined ? [special.eos] : [];
   return {
     special,
     encode(text) {
       try {
-        return before.concat(encoder.encode(text, { add_special_tokens: false }).ids, after);
+        return before.concat(encode(text), after);
       } catch (cause) {
         throw new JanusError(
           "E_CONFIG",
@@ -193,38 +193,13 @@ function readTokenizer(bytes: Uint8Array): TokenizerJson | CompactTokenizer {
   return isCompact(bytes) ? readCompactTokenizer(bytes) : checkTokenizerJson(parseObject("tokenizer.json", bytes));
 }
 
-/** What is used of the library, whose declarations import without extensions and so resolve to nothing here. */
-interface Encoder {
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
-  /** Words to tokens, and tokens to ids. */
-  model: ((words: readonly string[]) => (string | number)[]) & { tokens_to_ids: Pick<Map<unknown, number>, "get"> };
-}
-
-/**
- * Post-processor and decoder are left out, and tokenizer_config.json with its switches: BOS is ours to add, nothing is decoded. Of a compact tokenizer the
- * library does all but the merging: it finds the added tokens, normalizes, splits and writes bytes.
- */
-function construct(parts: TokenizerJson | CompactTokenizer): Encoder {
-  const { normalizer, pre_tokenizer, added_tokens } = parts;
-  const model = "model" in parts ? parts.model : { type: "BPE", vocab: {}, merges: [] };
+/** Post-processor and decoder are left out, and tokenizer_config.json with its switches: BOS is ours to add, nothing is decoded. */
+function construct(parts: TokenizerJson | CompactTokenizer): Encode {
   try {
-    const document = { model, normalizer, pre_tokenizer, added_tokens, post_processor: null, decoder: null };
-    const encoder: Encoder = new HuggingFaceTokenizer(document, {});
-    if ("merger" in parts) encoder.model = mergingModel(parts);
-    return encoder;
+    return createEncoder(parts);
   } catch (cause) {
     throw new JanusError("E_CONFIG", `${fileOf(parts)}: expected a tokenizer, got ${reason(cause)}`, { cause });
   }
-}
-
-/** A model for the library whose tokens are their own ids. */
-function mergingModel({ merger }: CompactTokenizer): Encoder["model"] {
-  const encode = (words: readonly string[]): number[] => {
-    const ids: number[] = [];
-    for (const word of words) merger.encode(word, ids);
-    return ids;
-  };
-  return Object.assign(encode, { tokens_to_ids: { get: (id: unknown) => id as number } });
 }
 
 /** A token by its role: a string, or the object that transformers writes for an AddedToken. */

@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages, and the only files that may name them; `node:` modules are for entries. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@assemblyscript/loader": /^wasm\/instantiate\.ts$/,
-  "@huggingface/tokenizers": /^text\/tokenizer\.ts$/,
+  "@huggingface/tokenizers": /^text\/encoder\.ts$/,
   commander: /^cli\//,
   sharp: /^entry\/node\/decoder-process\.ts$/,
 };
