@@ -1,9 +1,10 @@
 // Puts what a process or a worker needs to start into one file each, in place of the entry that tsc has written: Node takes about half a
 // millisecond for every module, and the library has 76. Packages stay imports, with their own files and licences; but for browsers, which find no package by its name.
 import { writeFile } from "node:fs/promises";
-import { relative, resolve } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FOLDER = "entry/node";
@@ -49,27 +50,56 @@ await bundle(["index"], [apart]);
 // Workers are threads of their own, and nothing else is loaded there.
 await bundle(["compute-worker", "tokenizer-worker"], []);
 
-// A page loads the entry and what it shares with its workers; a worker its program and the same shared file. What a service worker does in its own thread is in neither twice.
-const BROWSER = "dist/entry/browser";
-await build({
+const BROWSER = "entry/browser";
+
+/** What most pages never need: where the library imports it, the bundle for browsers has `later.ts`, which imports the part's file when it is called. */
+const PARTS = new Set(
+  ["weights/torch-checkpoint", "entry/streamed-weights", "entry/engine-flags"].map((path) =>
+    resolve(ROOT, `src/${path}.js`),
+  ),
+);
+
+const later = {
+  name: "later",
+  setup({ onResolve }) {
+    const folder = resolve(ROOT, `src/${BROWSER}`);
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) =>
+      // The parts' own files have the real ones in them.
+      resolveDir !== folder && PARTS.has(resolve(resolveDir, path)) ? { path: resolve(folder, "later.ts") } : undefined,
+    );
+  },
+};
+
+// A page loads its entry, which is page.js and what that shares with its workers; a worker its program and the same shared file; a part what only the part needs. Every part
+// exports all of the entry, for esbuild: it cuts files by which entries need what, so page.js is one file where all need all of it.
+const { outputFiles, metafile } = await build({
   absWorkingDir: ROOT,
-  entryPoints: { index: "src/entry/browser/all.ts", worker: "src/entry/browser/worker.ts" },
-  outdir: BROWSER,
+  entryPoints: ["index", "worker", "session", "torch", "stream"].map((name) => `src/${BROWSER}/${name}.ts`),
+  outdir: `dist/${BROWSER}`,
   bundle: true,
   splitting: true,
-  chunkNames: "shared",
   format: "esm",
   platform: "browser",
   target: "es2022",
   minify: true,
-  // The package has no maps: servers of bundlers would look for one that is named.
-  sourcemap: "external",
+  write: false,
+  metafile: true,
   logLevel: "warning",
+  plugins: [later],
 });
-await writeFile(
-  resolve(ROOT, BROWSER, "transformers.js"),
-  'export { PrepareInputsEmbedsSession } from "./index.js";\n',
-);
+const filesOf = (name) => metafile.outputs[`dist/${BROWSER}/${name}.js`].imports.map(({ path }) => basename(path));
+const [shared] = filesOf("worker");
+const [page, ...others] = filesOf("index").filter((file) => file !== shared);
+if (others.length > 0)
+  throw new Error(
+    `the page's files: expected page.js and shared.js, got ${others} too; have every part export the entry`,
+  );
+const renamed = (text) => text.replaceAll(shared, "shared.js").replaceAll(page, "page.js");
+for (const { path, text } of outputFiles) {
+  // Of what esbuild has minified terser takes another 4 %.
+  const { code } = await minify(renamed(text), { module: true, ecma: 2022, compress: { passes: 3 } });
+  await writeFile(renamed(path), code);
+}
 
 // An edge worker has its packages in it, and imports the binaries, which are the host's to compile. Both entries share all but how they name those.
 await build({

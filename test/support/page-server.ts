@@ -20,19 +20,25 @@ const TYPES: Readonly<Record<string, string>> = {
 const PAGES: Readonly<Record<string, string>> = {
   "/": '<!doctype html><title>janus-wasm</title><script type="module" src="/page.js"></script>',
   "/page.js": 'import * as library from "/dist/entry/browser/index.js"; globalThis.janus = library;',
-  "/service-worker.js": `import * as library from "/dist/entry/browser/index.js";
+  "/service-worker.js": serviceWorker("index"),
+  "/static/service-worker.js": serviceWorker("static"),
+};
+
+/** A service worker that embeds what it is told to with an entry of the library. */
+function serviceWorker(entry: string): string {
+  return `import * as library from "/dist/entry/browser/${entry}.js";
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("message", ({ data, ports: [port] }) => {
   (async () => {
-    const model = await library.Janus.load(data.model);
+    const model = await library.Janus.load(data.model, data.options);
     const { inputsEmbeds } = await model.embed(data.request);
     const { runtime } = model;
     await model.dispose();
     return { embeds: inputsEmbeds.data, notes: [...runtime.notes], threads: runtime.threads };
   })().then((answer) => port.postMessage(answer), (error) => port.postMessage({ error: String(error) }));
-});`,
-};
+});`;
+}
 
 /** A static server on loopback for this project's files, with ranges and ETags, and a page that has the library as `janus`. */
 export class PageServer {

@@ -1,0 +1,7 @@
+/** Weights that come and go: a part that is imported when it is first needed. */
+import * as stream from "../streamed-weights.js";
+import { provide } from "./parts.js";
+
+export * from "./index.js";
+
+provide("stream", stream);
