@@ -54,7 +54,7 @@ const BROWSER = "entry/browser";
 
 /** What most pages never need: where the library imports it, the bundle for browsers has `later.ts`, which imports the part's file when it is called. */
 const PARTS = new Set(
-  ["weights/torch-checkpoint", "entry/streamed-weights", "entry/engine-flags"].map((path) =>
+  ["weights/torch-checkpoint", "entry/stream-plan", "entry/streamed-weights", "entry/engine-flags"].map((path) =>
     resolve(ROOT, `src/${path}.js`),
   ),
 );

@@ -89,7 +89,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     if (!worthTiming) host.expectPrompt();
     const { dtype: asDtype = "auto", residency = "resident", memoryBudget } = options;
     const canShare = host.sharesMemory ?? typeof SharedArrayBuffer !== "undefined";
-    const planned = planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
+    const planned = await planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
     const { plan, shared, stream } = planned;
     // Flags of the engine come before everything that is compiled.
     const tryFlags = options.engineFlags === "auto" && worthTiming;

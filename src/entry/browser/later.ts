@@ -8,5 +8,8 @@ export const locateTorch: Parts["torch"]["locateTorch"] = async (...given) =>
 export const streamWeights: Parts["stream"]["streamWeights"] = async (...given) =>
   (await part("stream")).streamWeights(...given);
 
+export const planStreams: Parts["stream"]["planStreams"] = async (...given) =>
+  (await part("stream")).planStreams(...given);
+
 /** Pages are offered none. */
 export const takeEngineFlags: typeof engineFlags.takeEngineFlags = async () => [];

@@ -3,7 +3,7 @@ import { JanusError, quote } from "../../errors.js";
 /** What most pages never need, in files of their own: each is imported when it is first needed. */
 export interface Parts {
   readonly torch: typeof import("../../weights/torch-checkpoint.js");
-  readonly stream: typeof import("../streamed-weights.js");
+  readonly stream: typeof import("../stream-plan.js") & typeof import("../streamed-weights.js");
 }
 
 /** Written out one by one, for bundlers. */

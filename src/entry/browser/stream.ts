@@ -1,7 +1,8 @@
 /** Weights that come and go: a part that is imported when it is first needed. */
-import * as stream from "../streamed-weights.js";
+import * as plan from "../stream-plan.js";
+import * as weights from "../streamed-weights.js";
 import { provide } from "./parts.js";
 
 export * from "./index.js";
 
-provide("stream", stream);
+provide("stream", { ...plan, ...weights });

@@ -2,12 +2,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { openModel } from "#dist/entry/load.js";
-import { planResidency, type ResidencyOptions } from "#dist/entry/residency.js";
+import type { ResidencyOptions } from "#dist/entry/planned-residency.js";
+import { planResidency } from "#dist/entry/residency.js";
 import { sequenceBytes } from "#dist/entry/stages.js";
 import { towerFiles } from "../../support/checkpoint-files.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { ODD_TOWER, type Tower } from "../../support/model-config.js";
-import { refusedNow } from "../../support/refusal.js";
+import { refused } from "../../support/refusal.js";
 
 const test = suite("entry/residency");
 
@@ -23,26 +24,28 @@ const options: ResidencyOptions = {
 };
 
 /** Which parts stay. */
-const staying = (memoryBudget: number | undefined, more: Partial<ResidencyOptions> = {}): boolean[] =>
-  planResidency(model, { ...options, ...more, memoryBudget }).plan.parts.map(({ slot }) => slot === undefined);
+async function staying(memoryBudget: number | undefined): Promise<boolean[]> {
+  const { plan } = await planResidency(model, { ...options, memoryBudget });
+  return plan.parts.map(({ slot }) => slot === undefined);
+}
 
-test("without a budget a resident model keeps everything, and a streamed one the last norm alone", () => {
-  const resident = planResidency(model, { ...options, residency: "resident" });
+test("without a budget a resident model keeps everything, and a streamed one the last norm alone", async () => {
+  const resident = await planResidency(model, { ...options, residency: "resident" });
   assert.is(resident.stream, undefined);
   assert.is(resident.shared, false);
   assert.ok(resident.plan.parts.every(({ slot }) => slot === undefined));
-  assert.equal(staying(undefined), [false, false, false, false, false, false, true, false]);
+  assert.equal(await staying(undefined), [false, false, false, false, false, false, true, false]);
 });
 
-test("the larger the budget, the more of the first parts stay, up to all; never more bytes than it", () => {
-  const least = planResidency(model, options).bytes;
-  const most = planResidency(model, { ...options, memoryBudget: 1e9 }).bytes;
+test("the larger the budget, the more of the first parts stay, up to all; never more bytes than it", async () => {
+  const least = (await planResidency(model, options)).bytes;
+  const most = (await planResidency(model, { ...options, memoryBudget: 1e9 })).bytes;
   let before = 0;
   for (let budget = least; budget < most + 65536; budget += 16384) {
-    const planned = planResidency(model, { ...options, memoryBudget: budget });
+    const planned = await planResidency(model, { ...options, memoryBudget: budget });
     assert.ok(planned.bytes <= budget, `${planned.bytes} of ${budget}`);
     assert.ok(planned.plan.limit <= budget);
-    const stays = staying(budget);
+    const stays = await staying(budget);
     const first = stays.indexOf(false) === -1 ? stays.length : stays.indexOf(false);
     assert.equal(stays.filter((stay, part) => stay && part > first && part !== 6).length, 0, "the first ones");
     assert.ok(first >= before, "never fewer");
@@ -51,10 +54,10 @@ test("the larger the budget, the more of the first parts stay, up to all; never 
   assert.is(before, 8);
 });
 
-test("parts that come take the places in turn, clear of what stays and of each other", () => {
+test("parts that come take the places in turn, clear of what stays and of each other", async () => {
   for (const threads of [1, 2])
     for (const canShare of [true, false]) {
-      const { plan, stream, shared } = planResidency(model, { ...options, threads, canShare });
+      const { plan, stream, shared } = await planResidency(model, { ...options, threads, canShare });
       assert.is(shared, threads > 1 || canShare);
       // Not packed: what is read is packed from a room, to one place.
       assert.equal([stream?.inPlace, new Set(plan.parts.map(({ slot }) => slot))], [false, new Set([undefined, 0])]);
@@ -66,9 +69,9 @@ test("parts that come take the places in turn, clear of what stays and of each o
     }
 });
 
-test("sequences and square pictures are planned for", () => {
+test("sequences and square pictures are planned for", async () => {
   for (const residency of ["resident", "stream"] as const) {
-    const { plan, bytes } = planResidency(model, { ...options, residency });
+    const { plan, bytes } = await planResidency(model, { ...options, residency });
     assert.ok(bytes >= plan.free && bytes >= plan.idle + sequenceBytes(model.config));
     assert.is(bytes % 65536, 0);
   }
@@ -76,15 +79,15 @@ test("sequences and square pictures are planned for", () => {
   assert.is(sequenceBytes({ dim: 4, maxPositions: 10 }), 10 * 36 + 192);
 });
 
-test("a budget that is too small is E_OOM with what is needed, and what is needed is enough", () => {
+test("a budget that is too small is E_OOM with what is needed, and what is needed is enough", async () => {
   for (const residency of ["resident", "stream"] as const) {
     for (const threads of [1, 3]) {
       const asked = { ...options, residency, threads };
       for (const memoryBudget of [1, 1000, 100_000]) {
-        const error = refusedNow(() => planResidency(model, { ...asked, memoryBudget }), "E_OOM", /at least \d+ bytes/);
+        const error = await refused(planResidency(model, { ...asked, memoryBudget }), "E_OOM", /at least \d+ bytes/);
         const needed = Number(/at least (\d+) bytes/.exec(error.message)?.[1]);
-        assert.is(planResidency(model, { ...asked, memoryBudget: needed }).bytes, needed);
-        refusedNow(() => planResidency(model, { ...asked, memoryBudget: needed - 1 }), "E_OOM");
+        assert.is((await planResidency(model, { ...asked, memoryBudget: needed })).bytes, needed);
+        await refused(planResidency(model, { ...asked, memoryBudget: needed - 1 }), "E_OOM");
       }
     }
   }
@@ -92,7 +95,7 @@ test("a budget that is too small is E_OOM with what is needed, and what is neede
 
 test("an aligner without layers has nothing that could come", async () => {
   const identity = await openModel(memorySource(towerFiles({ ...ODD_TOWER, dim: 10, depth: 0 }, 10)));
-  const { plan } = planResidency(identity, options);
+  const { plan } = await planResidency(identity, options);
   assert.equal(
     plan.parts.slice(-2).map(({ slot, placements }) => [slot, placements.length]),
     [
