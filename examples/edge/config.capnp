@@ -22,6 +22,4 @@ const worker :Workerd.Worker = (
     (name = "MODEL_ID", text = "janus-demo"),
   ],
   compatibilityDate = "2026-11-01",
-  # A client that leaves is heard of.
-  compatibilityFlags = ["enable_request_signal"],
 );

@@ -6,8 +6,8 @@ export const LIMITS = {
   bodySeconds: 30,
   /** Pixels of a picture, asked of its header before it is decoded: 422. 1920 x 1080 is allowed. */
   pixels: 2 ** 21,
-  /** Pictures of a request: 422. */
-  images: 4,
+  /** Pictures of a request: 422. Several take more than 128 MB, by their bodies alone. */
+  images: 1,
   /** Characters of a question or a prompt: 422. */
   promptCharacters: 8192,
   /** Requests that are computed or wait: 429. */

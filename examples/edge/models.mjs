@@ -28,12 +28,6 @@ export class Models {
   #loaded;
 
   /** @param {Env} env */
-  get(env) {
-    this.#loading ??= this.#load(env);
-    return this.#loading;
-  }
-
-  /** @param {Env} env */
   async #load(env) {
     try {
       const model = await Janus.load(sourceOf(env), {
@@ -56,27 +50,33 @@ export class Models {
   }
 
   /**
-   * The result of a call, unless it takes so long that the model must be taken for lost, with a request that the host has ended in the middle of
-   * its turn: then the next request loads another. So it does when the files are not those that the model was loaded from any more.
+   * What `work` makes of the model, unless that takes so long, loading included, that the model must be taken for lost, with a request that the host has ended in the
+   * middle of its turn: then the next request loads another. So it does when the model has failed, or its files are not those that it was loaded from any more.
    * @template T
-   * @param {Janus} model @param {Promise<T>} call
+   * @param {Env} env @param {(model: Janus) => Promise<T>} work
    * @returns {Promise<T>}
    */
-  async watched(model, call) {
+  async use(env, work) {
+    this.#loading ??= this.#load(env);
+    const loading = this.#loading;
+    const forget = () => {
+      if (this.#loading === loading) this.#loading = this.#loaded = undefined;
+      // Who waits for it is told to come again; it leaves its memory to the next.
+      loading.then((model) => model.dispose()).catch(() => undefined);
+    };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const lost = new Promise((_, reject) => {
       timer = setTimeout(() => {
-        if (this.#loaded === model) this.#loading = this.#loaded = undefined;
+        forget();
         const headers = { "retry-after": RETRY_AFTER };
         reject(new Problem(503, `expected a result within ${LIMITS.seconds} s, got none`, { headers }));
       }, LIMITS.seconds * 1000);
     });
     try {
-      return await Promise.race([call, lost]);
+      return await Promise.race([loading.then(work), lost]);
     } catch (error) {
-      const changed = error instanceof JanusError && error.code === "E_INTEGRITY";
-      if (changed && this.#loaded === model) this.#loading = this.#loaded = undefined;
+      if (error instanceof JanusError && (error.code === "E_INTEGRITY" || error.code === "E_INTERNAL")) forget();
       throw error;
     } finally {
       clearTimeout(timer);

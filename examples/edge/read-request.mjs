@@ -61,7 +61,10 @@ async function readJson(request, hold) {
  */
 function embedRequest(images, question, prompt) {
   if (images.length > LIMITS.images) {
-    throw new Problem(422, `expected at most ${LIMITS.images} images, got ${images.length}`);
+    throw new Problem(
+      422,
+      `expected at most ${LIMITS.images} image${LIMITS.images === 1 ? "" : "s"}, got ${images.length}`,
+    );
   }
   const text = question ?? prompt;
   if (typeof text !== "string" || (question != null && prompt != null)) {

@@ -71,14 +71,12 @@ async function embed(request, env, context) {
   const work = (async () => {
     try {
       const embedding = await readEmbedRequest(request, hold);
-      const model = await models.get(env);
-      const { signal } = request;
-      return await models.watched(model, model.embed(embedding, { signal }));
+      return await models.use(env, (model) => model.embed(embedding));
     } finally {
       leave();
     }
   })();
-  // A client that leaves ends the call at its next turn, but not its context: others queue behind it, and wait for what it began.
+  // A client that leaves does not end its call, and the call not before its turn is over: others queue behind it, and what a context that has ended began is never finished.
   context.waitUntil(work.catch(() => undefined));
   return embedResponse(request, await work);
 }

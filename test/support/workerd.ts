@@ -102,7 +102,6 @@ const worker :Workerd.Worker = (
       .join("\n    ")}
   ],
   compatibilityDate = "2026-11-01",
-  compatibilityFlags = ["enable_request_signal"],
 );
 `;
 }
