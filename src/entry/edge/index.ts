@@ -8,6 +8,9 @@ import { type EdgeJanus, edgeJanus } from "./janus.js";
 /**
  * Loads models: `const janus = await Janus.load(assetsSource(env.ASSETS, "/model"))`, in a request, once for an isolate.
  *
+ * Calls of several requests queue, and workerd never finishes what a request began that has ended: keep each with `context.waitUntil(call)`, and give no call the
+ * request's own `signal`, which rejects it before its turn is over.
+ *
  * @example
  * const janus = await Janus.load(r2Source(env.MODELS, "janus-pro-1b"), { decoders: { jpeg } });
  * const out = await janus.embed({ question: "What is in the image?", images: [await request.arrayBuffer()] });
