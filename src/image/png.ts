@@ -1,5 +1,4 @@
 import { JanusError } from "../errors.js";
-import { freeBytes } from "./free-bytes.js";
 import type { RgbImage } from "./pixels.js";
 import { type PngFile, readPng } from "./png-chunks.js";
 import { filterDistance, type PngRow, putterOf, rowsOf, unfilter } from "./png-rows.js";
@@ -38,7 +37,6 @@ async function decode(file: PngFile): Promise<RgbImage> {
       const { done, value } = await reader.read();
       if (done) throw new Error("its data ends before the last row");
       wanting = take(value);
-      freeBytes(value);
     }
   } finally {
     await reader.cancel().catch(() => {});
