@@ -12,7 +12,6 @@ const TITLES = {
   415: "Unsupported Media Type",
   422: "Unprocessable Content",
   429: "Too Many Requests",
-  499: "Client Closed Request",
   500: "Internal Server Error",
   503: "Service Unavailable",
 };
@@ -38,7 +37,6 @@ export class Problem extends Error {
 export function asProblem(error) {
   if (error instanceof Problem) return error;
   if (!(error instanceof JanusError)) {
-    if (error instanceof Error && error.name === "AbortError") return new Problem(499, "the client has left");
     console.error(error);
     return new Problem(500, "something unexpected happened; it was logged");
   }
