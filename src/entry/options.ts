@@ -32,7 +32,10 @@ export interface LoadOptions {
    * makes large models faster: on Node 24 and later V8's revectorizer, twice the speed. `runtime.engineFlags` names them.
    */
   readonly engineFlags?: "auto" | "none";
-  /** Compares a packed checkpoint with its checksums before it is loaded, which reads every byte of it: E_INTEGRITY names what is damaged. */
+  /**
+   * Compares a packed checkpoint with its checksums before it is loaded, which reads every byte of it, and what is read again later (weights that stream, rows of the token
+   * table) with what it was then, each time: E_INTEGRITY names what is damaged.
+   */
   readonly verify?: boolean;
   /**
    * `"resident"` (the default) keeps all weights in memory. `"stream"` keeps those that fit the `memoryBudget` and reads the others for every image, each

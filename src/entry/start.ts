@@ -15,7 +15,7 @@ import { checkLoadOptions } from "./options.js";
 import { planResidency } from "./residency.js";
 import { streamWeights } from "./streamed-weights.js";
 import { chooseVariant } from "./variant.js";
-import { loadWeights } from "./weights.js";
+import { loadWeights, rowsRead } from "./weights.js";
 
 /** What runs, and why: `janus.runtime`. */
 export interface Runtime {
@@ -76,10 +76,6 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     onProgress?.({ status: "initiate", file: source.label });
     const variant = options.variant ?? "auto";
     const opened = await openModel(source, signal);
-    if (options.verify) {
-      await opened.checkpoint.verify(signal);
-      await verifyCompactFile(source, signal);
-    }
     const { config } = opened;
     const flop = imageFlop(config);
     const threads = asked === "auto" && flop < SHARED_FLOP ? 1 : granted;
@@ -91,6 +87,11 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const canShare = host.sharesMemory ?? typeof SharedArrayBuffer !== "undefined";
     const planned = await planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
     const { plan, shared, stream } = planned;
+    if (options.verify) {
+      const again = stream ? rowsRead(opened.bound, plan.parts, stream.batchBytes) : [];
+      await opened.checkpoint.verify(again, signal);
+      await verifyCompactFile(source, signal);
+    }
     // Flags of the engine come before everything that is compiled.
     const tryFlags = options.engineFlags === "auto" && worthTiming;
     const flagNotes = tryFlags ? await takeEngineFlags(host, variant, threads) : [];

@@ -107,7 +107,7 @@ export async function readPartsInto(
 }
 
 /** Refuses rows beyond the tensor, or a target that is not as long as they are: mistakes of ours. */
-function checkTarget(tensor: BoundTensor, first: number, count: number, target: Uint8Array): void {
+export function checkTarget(tensor: BoundTensor, first: number, count: number, target: Uint8Array): void {
   checkRows(tensor, first, count);
   const bytes = count * storedRowBytes(tensor);
   if (target.length !== bytes)

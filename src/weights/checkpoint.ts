@@ -15,6 +15,7 @@ import { isPacked } from "./packed.js";
 import { PackedCheckpoint } from "./packed-checkpoint.js";
 import { malformed } from "./refusals.js";
 import { parseSafetensors } from "./safetensors.js";
+import type { RowRange } from "./seals.js";
 import { findShards, type Shards, type WeightFormat } from "./shards.js";
 import type { WeightSource } from "./source.js";
 import { locateTorch } from "./torch-checkpoint.js";
@@ -50,9 +51,10 @@ export interface Checkpoint {
   extents(tensor: BoundTensor, signal?: AbortSignal): Promise<Extent[]>;
   /**
    * Reads every tensor and compares it with the checksum that a packed checkpoint has of it. E_INTEGRITY names file and
-   * tensor; E_UNSUPPORTED where there are no checksums.
+   * tensor; E_UNSUPPORTED where there are no checksums. From then on rows of the token table, and of what is read `again`
+   * and again (each tensor as the ranges it is read in, all of it), are compared whenever they are read.
    */
-  verify(signal?: AbortSignal): Promise<void>;
+  verify(again?: readonly RowRange[], signal?: AbortSignal): Promise<void>;
 }
 
 /** What one weight file holds. */

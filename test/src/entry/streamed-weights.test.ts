@@ -1,6 +1,6 @@
 /** Weights that are read while others are computed: the bytes of a resident model, in the memory that was planned, whatever fails between. */
 import { createHash } from "node:crypto";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -12,6 +12,7 @@ import { nodeHost } from "#dist/entry/node/host.js";
 import { pack } from "#dist/entry/node/pack.js";
 import type { LoadOptions } from "#dist/entry/options.js";
 import { faultySource } from "../../support/faulty-source.js";
+import { memorySource } from "../../support/fuse-checkpoint.js";
 import { inlineHost } from "../../support/inline-host.js";
 import { golden, ROOT } from "../../support/paths.js";
 import { refused } from "../../support/refusal.js";
@@ -26,6 +27,8 @@ test.after(() => rmSync(scratch, { recursive: true, force: true }));
 const DEMO = `${ROOT}models/demo`;
 const packed = join(scratch, "packed");
 await pack(DEMO, packed, { dtype: "int8", shardSize: 600_000 });
+
+const PICTURE = new Uint8Array(readFileSync(join(DEMO, "examples/06.png")));
 
 /** Memories that were made since `watch`, also by an inline worker. */
 function watch(): { readonly bytes: () => number; readonly restore: () => void } {
@@ -276,6 +279,54 @@ test("a file that is written to between two images is E_INTEGRITY; one that is c
   const short = await copy((file) => truncateSync(file, 900_000));
   for (const residency of ["resident", "stream"] as const)
     await refused(JanusModel.load(nodeHost(), short, { residency, threads: 1 }), "E_FORMAT", /model\.safetensors/);
+});
+
+test("what was verified is compared again each time it is read: damage between two images is E_INTEGRITY, mended it is the model again", async () => {
+  const file = "model.safetensors";
+  const folder = await copy();
+  const files = Object.fromEntries(
+    readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]),
+  );
+  const damaged = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const at = placeOf(join(folder, file), name) + 5;
+    files[file]![at]! ^= 1;
+    try {
+      return await work();
+    } finally {
+      files[file]![at]! ^= 1;
+    }
+  };
+  const ask = async (model: JanusModel): Promise<string> => {
+    const { inputsEmbeds } = await model.embed({ prompt: "<image_placeholder> Where?", images: [PICTURE] });
+    return createHash("sha256").update(bytesOf(inputsEmbeds)).digest("hex");
+  };
+  const expected = await withModel(nodeHost(), folder, { threads: 1 }, ask);
+  for (const [way, [host, threads]] of Object.entries(HOSTS)) {
+    const least = await withModel(
+      host(),
+      folder,
+      { threads, residency: "stream" },
+      async (model) => model.runtime.memoryBytes,
+    );
+    for (const budget of [{}, { memoryBudget: least }, { memoryBudget: least + 200_000 }]) {
+      const options = { threads, residency: "stream", verify: true, ...budget } as const;
+      await withModel(host(), memorySource(files), options, async (model) => {
+        assert.is(await ask(model), expected, way);
+        for (const name of ["blocks.3.fc2.weight", "blocks.3.norm1.bias", "embed_tokens.weight.rows.0"]) {
+          const refusal = new RegExp(
+            `model\\.safetensors: .*${name.replace(/\.rows\.0$/, "")}.* as they were when they were verified`,
+          );
+          await damaged(name, () => refused(ask(model), "E_INTEGRITY", refusal));
+        }
+        assert.is(await ask(model), expected, way);
+      });
+    }
+  }
+  // Resident weights are read once, rows of the token table by every prompt.
+  await withModel(nodeHost(), memorySource(files), { threads: 1, verify: true }, async (model) => {
+    await damaged("embed_tokens.weight.rows.0", () => refused(ask(model), "E_INTEGRITY", /embed_tokens\.weight/));
+    assert.is(await ask(model), expected);
+  });
 });
 
 test("a picture that does not fit the budget is E_OOM, and the next one is answered", async () => {

@@ -1,6 +1,7 @@
 /** What a packed checkpoint may get wrong. That a right one answers as its original does is held by entry/node/pack.test.ts. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { pack } from "#dist/entry/node/pack.js";
@@ -110,6 +111,52 @@ test("rows of the token table are read across its tensors", async () => {
     assert.equal(await cut.readRows(table, first, count), all.subarray(first * rowBytes, (first + count) * rowBytes));
   await refused(cut.readRows(table, 1, config.vocabRows), "E_INTERNAL", /expected rows within/);
   await refused(cut.readRowsInto(table, 0, 1, new Uint8Array(1)), "E_INTERNAL", /expected a target of/);
+});
+
+test("rows that were verified are the same rows, whatever lies together; one bit of them changed is E_INTEGRITY, by file and rows", async () => {
+  const { checkpoint, config } = await openTiny(tinyFiles("tiny-orig-safetensors"));
+  const all = await checkpoint.readRows(
+    checkpoint.bind(requiredTensors(config)).get("embed_tokens.weight")!,
+    0,
+    config.vocabRows,
+  );
+  const file = whole["model.safetensors"]!.slice();
+  const sealed = await openCheckpoint(memorySource({ ...whole, "model.safetensors": file }));
+  const bound = sealed.bind(requiredTensors(config));
+  const weight = bound.get("blocks.1.fc1.weight")!;
+  const [panels = 0] = weight.shape;
+  const cuts = Array.from({ length: panels }, (_, first) => ({ role: weight.role, first, count: 1 }));
+  const before = await sealed.readRows(weight, 0, panels);
+  await sealed.verify(cuts);
+  assert.equal(await sealed.readRows(weight, 0, panels), before);
+  const table = bound.get("embed_tokens.weight")!;
+  const rowBytes = all.length / config.vocabRows;
+  await fc.assert(
+    fc.asyncProperty(fc.nat(config.vocabRows - 1), fc.nat(), async (first, more) => {
+      const count = more % (config.vocabRows - first + 1);
+      assert.equal(
+        await sealed.readRows(table, first, count),
+        all.subarray(first * rowBytes, (first + count) * rowBytes),
+      );
+    }),
+  );
+  await refused(sealed.readRows(table, 1, config.vocabRows), "E_INTERNAL", /expected rows within/);
+  await refused(sealed.readRowsInto(table, 0, 1, new Uint8Array(1)), "E_INTERNAL", /expected a target of/);
+  const { path, begin } = (await sealed.extents(weight))[0]!;
+  file[begin + (before.length / panels) * 2]! ^= 0x80;
+  await refused(
+    sealed.readRows(weight, 0, panels),
+    "E_INTEGRITY",
+    new RegExp(`${path}: .*rows 2 to 2 of "blocks.1.fc1.weight"`),
+  );
+  await sealed.readRows(weight, 0, 2);
+  const [rows] = await sealed.extents(table);
+  file[rows!.end - 1]! ^= 1;
+  await refused(
+    sealed.readRows(table, config.vocabRows - 1, 1),
+    "E_INTEGRITY",
+    /of "embed_tokens.weight" as they were/,
+  );
 });
 
 test("missing tensors are listed", async () => {
