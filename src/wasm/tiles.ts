@@ -48,7 +48,7 @@ export interface Tiles extends Readonly<Record<ProductKind, TileName>> {
   readonly levels: LevelForm;
 }
 
-/** One sample: 0.98 MFLOP, 15 us at 65 GFLOP/s, or two or four times that of 8-bit products. Rows are a multiple of every tile's; two panels of one k block. */
+/** One call: 0.98 MFLOP, 15 us at 65 GFLOP/s, or two or four times that of 8-bit products. Rows are a multiple of every tile's; two panels of one k block. */
 const SHAPE = { rows: 120, columns: 2 * PANEL };
 
 /**
@@ -59,26 +59,53 @@ const SHAPE = { rows: 120, columns: 2 * PANEL };
 const SPEED_UP = 1.5;
 const WORST_OPTIMISED = 0.45;
 
-/** Rounds without a new minimum, 5 % below the last one, after which the minima are taken: 1.5 ms of optimised code. */
-const STEADY_ROUNDS = 20;
+/** Calls of each without a new minimum, 5 % below the last one, after which the minima are taken: 1.5 ms of optimised code. In no fewer rounds than some may be interrupted in. */
+const STEADY_CALLS = 20;
+const STEADY_ROUNDS = 5;
 const GAIN = 0.95;
+
+/**
+ * A clock that goes in steps of 5 us, as Chromium's on an isolated page, says 10 or 15 of a sample of 13: the tile was one of chance there. So a sample is as many calls, of at least
+ * 8 us, as take so many steps of the clock.
+ */
+const STEPS = 32;
+const CALL_MS = 0.008;
+/** Firefox's steps on an isolated page are 0.02 ms. Longer ones, as on pages that are not isolated, would take longer than a right choice gains. */
+const COARSE_MS = 0.025;
 
 /** An engine that tiers up later, unseen or not at all is given this long, ms: on busy processors optimised code of one tile may come 30 ms after that of another. */
 const PATIENCE_MS = 100;
 
 export interface TileRace {
-  /** Milliseconds of the fastest sample of each contender. */
+  /** Milliseconds of the fastest call of each contender. */
   readonly best: readonly number[];
   /** Some were optimised and others not when patience ended. */
   readonly unfinished: boolean;
-  /** The clock stood still during a sample: nothing can be told. */
+  /** The clock stands still, or moves in steps that are too long: nothing can be told. */
   readonly coarse: boolean;
 }
 
-/** Samples `count` contenders in turn until their minima are steady. `now` is in milliseconds. */
-export function raceTiles(count: number, sample: (index: number) => void, now: () => number): TileRace {
+/** What a clock moves by, in its own unit; undefined for one that (nearly) stands still. */
+function stepOf(now: () => number): number | undefined {
+  const steps: number[] = [];
+  let before = now();
+  // Of 5 steps that in the middle, in 2 ms at the most: work of others makes one longer.
+  for (let call = 0; call < 20_000 && steps.length < 5; call++) {
+    const at = now();
+    if (at > before) steps.push(at - before);
+    before = at;
+  }
+  return steps.sort((a, b) => a - b)[2];
+}
+
+/** Calls `count` contenders in turn until their minima are steady. `now` is in milliseconds. */
+export function raceTiles(count: number, call: (index: number) => void, now: () => number): TileRace {
   const best = new Array<number>(count).fill(Number.POSITIVE_INFINITY);
-  for (let index = 0; index < count; index++) sample(index); // Compiles, where the engine is lazy.
+  const step = stepOf(now);
+  if (step === undefined || step > COARSE_MS) return { best, unfinished: false, coarse: true };
+  const calls = Math.ceil((STEPS * step) / CALL_MS);
+  const rounds = Math.max(STEADY_ROUNDS, STEADY_CALLS / calls);
+  for (let index = 0; index < count; index++) call(index); // Compiles, where the engine is lazy.
   const begin = now();
   let unoptimised: number | undefined;
   for (let steady = 0; ; ) {
@@ -86,9 +113,9 @@ export function raceTiles(count: number, sample: (index: number) => void, now: (
     let end = begin;
     for (let index = 0; index < count; index++) {
       const start = now();
-      sample(index);
+      for (let n = 0; n < calls; n++) call(index);
       end = now();
-      const took = end - start;
+      const took = (end - start) / calls;
       if (took <= 0) return { best, unfinished: false, coarse: true };
       const before = best[index]!;
       if (took < before * GAIN) steady = 0;
@@ -99,8 +126,7 @@ export function raceTiles(count: number, sample: (index: number) => void, now: (
     const fastest = Math.min(...best);
     const unfinished = best.some((time) => time * WORST_OPTIMISED > fastest);
     const optimised = fastest * SPEED_UP < unoptimised && !unfinished;
-    if (steady >= STEADY_ROUNDS && (optimised || end - begin >= PATIENCE_MS))
-      return { best, unfinished, coarse: false };
+    if (steady >= rounds && (optimised || end - begin >= PATIENCE_MS)) return { best, unfinished, coarse: false };
   }
 }
 
@@ -164,7 +190,7 @@ function operations(form: LevelForm | undefined): number {
   return 2 * SHAPE.rows * SHAPE.columns * depth(form);
 }
 
-/** Runs one sample of a contender. */
+/** Calls a contender once. */
 function sampler(module: WebAssembly.Module, shared: boolean, racing: readonly Contender[]): (index: number) => void {
   const { rows, columns } = SHAPE;
   const end = columns / PANEL;
