@@ -75,12 +75,14 @@ test.before(async () => {
 });
 test.after(() => browser.close());
 
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
 async function onPage(
   work: (page: DrivenPage, demo: Demo, context: BrowserContext) => Promise<void>,
-  { isolation = true } = {},
+  { isolation = true, phone = false } = {},
 ): Promise<void> {
   const demo = await Demo.start(isolation);
-  const context = await browser.newContext();
+  const context = await browser.newContext(phone ? PHONE : undefined);
   try {
     const page = (await context.newPage()) as DrivenPage;
     const errors: Error[] = [];
@@ -467,6 +469,46 @@ test("readable: at 320, 390 and 1280 pixels nothing is wider, contrast in both s
     await page.emulateMedia({ reducedMotion: "no-preference" });
     assert.ok((await motions()) > 1);
   }));
+
+test("by touch: a tap and a finger that is drawn across choose patches, a tap tells a token, and the page scrolls from wherever it is held", () =>
+  onPage(
+    async (page, { url }, context) => {
+      await page.goto(`${url}${PAGE}`);
+      await answered(page, FIRST.answer);
+      assert.is(await page.evaluate(() => document.documentElement.scrollWidth, undefined), PHONE.viewport.width);
+      const square = page.locator("#similarity .square");
+      await square.tap({ position: { x: 3, y: 3 } });
+      assert.match(await text(page, "#patch-line"), "Row 1, column 1.");
+      const { x, y, width, height } = (await square.boundingBox())!;
+      const session = await context.newCDPSession(page);
+      const draw = async (points: readonly (readonly [number, number])[]): Promise<void> => {
+        for (const [at, [x, y]] of points.entries())
+          await session.send("Input.dispatchTouchEvent", {
+            type: at === 0 ? "touchStart" : "touchMove",
+            touchPoints: [{ x, y }],
+          });
+        await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+      };
+      const scrolled = (): Promise<number> => page.evaluate(() => scrollY, undefined);
+      const before = await scrolled();
+      const across = Array.from({ length: 20 }, (_, step): [number, number] => [
+        x + (width * (step + 0.5)) / 20,
+        y + height / 4,
+      ]);
+      await draw(across);
+      assert.match(await text(page, "#patch-line"), "Row 2, column 6.");
+      assert.is(await scrolled(), before);
+      await draw(
+        Array.from({ length: 20 }, (_, step): [number, number] => [x + width / 2, y + height / 2 - 10 * step]),
+      );
+      await page.waitForFunction((before) => scrollY > before + 50, before, { timeout: 5000 });
+      await page.locator("#strip li").nth(2).tap();
+      assert.match(await text(page, "#token-line"), "Position 3 of");
+      await page.locator("#examples button").nth(1).tap();
+      await answered(page, EXAMPLES[1]!.answer);
+    },
+    { phone: true },
+  ));
 
 test("cancelled while the model comes, tried again; 8 bits; folders; what is no checkpoint", () =>
   onPage(async (page, demo, context) => {

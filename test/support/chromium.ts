@@ -40,7 +40,11 @@ export interface BrowserContext {
 
 /** A browser whose contexts share nothing: each is a profile of its own, in memory. */
 export interface Browser {
-  newContext(): Promise<BrowserContext>;
+  newContext(options?: {
+    readonly viewport: { readonly width: number; readonly height: number };
+    readonly hasTouch: boolean;
+    readonly isMobile: boolean;
+  }): Promise<BrowserContext>;
   close(): Promise<void>;
 }
 

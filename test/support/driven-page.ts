@@ -3,6 +3,7 @@ import type { Page } from "./chromium.js";
 
 export interface Locator {
   click(): Promise<void>;
+  tap(options?: { position?: { x: number; y: number } }): Promise<void>;
   check(): Promise<void>;
   fill(text: string): Promise<void>;
   hover(options?: { position?: { x: number; y: number } }): Promise<void>;
