@@ -22,4 +22,6 @@ const worker :Workerd.Worker = (
     (name = "MODEL_ID", text = "janus-demo"),
   ],
   compatibilityDate = "2026-11-01",
+  # So that request.signal tells of a client that has left before its turn.
+  compatibilityFlags = ["enable_request_signal"],
 );

@@ -229,6 +229,7 @@ const worker :Workerd.Worker = (
     (name = "VARIANT", text = "simd"),
   ],
   compatibilityDate = "2026-11-01",
+  compatibilityFlags = ["enable_request_signal"],
 );
 `;
 }

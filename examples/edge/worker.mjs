@@ -71,12 +71,12 @@ async function embed(request, env, context) {
   const work = (async () => {
     try {
       const embedding = await readEmbedRequest(request, hold);
-      return await models.use(env, (model) => model.embed(embedding));
+      return await models.use(env, request.signal, (model) => model.embed(embedding));
     } finally {
       leave();
     }
   })();
-  // A client that leaves does not end its call, and the call not before its turn is over: others queue behind it, and what a context that has ended began is never finished.
+  // A client that leaves in its turn does not end it, nor its context: others queue behind it, and what a context that has ended began is never finished.
   context.waitUntil(work.catch(() => undefined));
   return embedResponse(request, await work);
 }

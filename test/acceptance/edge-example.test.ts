@@ -6,9 +6,11 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { JanusModel } from "#dist/entry/janus.js";
 import { type EmbedRequest, Janus } from "#dist/entry/node/index.js";
 import { temporaryFolder } from "../support/cli.js";
 import { HubServer } from "../support/hub-server.js";
+import { inlineHost } from "../support/inline-host.js";
 import { ROOT } from "../support/paths.js";
 import { bilevel } from "../support/png.js";
 import { bytesOf, readTensors } from "../support/tensors.js";
@@ -312,8 +314,8 @@ tests("20 requests at once are all answered right; of 60 those beyond the bound 
 });
 
 /** A client that sends all of its request, and is gone after some milliseconds. */
-function leave(how: "destroy" | "resetAndDestroy", milliseconds: number): Promise<void> {
-  const { hostname, port } = new URL(workerd.url);
+function leave(how: "destroy" | "resetAndDestroy", milliseconds: number, url = workerd.url): Promise<void> {
+  const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname, () => {
       socket.write(`POST /v1/embed${asked} HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\n`);
@@ -372,10 +374,13 @@ function readdirSafetensors(): string[] {
 }
 
 /** The example with a model that is served, and misbehaves. */
-async function served(work: (server: HubServer, url: string) => Promise<void>): Promise<void> {
+async function served(
+  work: (server: HubServer, url: string) => Promise<void>,
+  texts: Record<string, string> = {},
+): Promise<void> {
   await HubServer.with({ "owner/demo": { files: { directory: MODEL } } }, async (server) => {
     const address = new URL(server.url).host;
-    const other = await started({ address }, { MODEL_PATH: "/plain/owner/demo/" });
+    const other = await started({ address }, { MODEL_PATH: "/plain/owner/demo/", ...texts });
     try {
       await work(server, other.url);
     } finally {
@@ -412,6 +417,59 @@ tests("a damaged shard is refused by name, and so is one that is gone; mended, t
     server.behave();
     await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
   }),
+);
+
+/** A budget with which every block is read for every picture. */
+async function leastBudget(): Promise<Record<string, string>> {
+  const model = await JanusModel.load(inlineHost(), MODEL, { residency: "stream" });
+  const { memoryBytes } = model.runtime;
+  await model.dispose();
+  return { MEMORY_BUDGET: String(memoryBytes) };
+}
+
+tests("a shard that is damaged after it was loaded, under the same size and ETag, is refused by name", async () =>
+  served(
+    async (server, url) => {
+      await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+      const damaged = bytes(join(MODEL, SHARD));
+      const header = Number(new DataView(damaged.buffer).getBigUint64(0, true));
+      const { "blocks.3.fc2.weight": place } = JSON.parse(new TextDecoder().decode(damaged.subarray(8, 8 + header)));
+      damaged[8 + header + place.data_offsets[0]]! ^= 1;
+      server.misbehave({ path: SHARD, fault: { kind: "content", bytes: damaged, sameEtag: true } });
+      await checkProblem(await askPng(url), 500, /blocks\.3\.fc2\.weight.* as they were when/, "E_INTEGRITY");
+      await checkProblem(await askPng(url), 500, /SHA-256 .* of tensor "blocks\.3\.fc2\.weight"/, "E_INTEGRITY");
+      server.behave();
+      await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+    },
+    await leastBudget(),
+  ),
+);
+
+tests("a client that has left before its turn gives it to the next", async () =>
+  served(
+    async (server, url) => {
+      await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+      const readBy = async (work: () => Promise<unknown>): Promise<number> => {
+        const before = server.requests.length;
+        await work();
+        return server.requests.length - before;
+      };
+      const one = await readBy(() => askPng(url));
+      assert.ok(one > 5, `${one} reads of an image`);
+      const leavers = 12;
+      const all = await readBy(async () => {
+        // The first has its turn, slowly, until the others have left. A connection that is only closed workerd tells of when it is written to.
+        server.misbehave({ path: SHARD, fault: { kind: "slow", bytes: 100_000, everyMs: 10 } });
+        const first = askPng(url);
+        await Promise.all(Array.from({ length: leavers }, () => leave("resetAndDestroy", 50, url)));
+        server.behave();
+        await checkAnswer(await first, { question: QUESTION, images: [PNG] });
+        await checkAnswer(await askPng(url), { question: QUESTION, images: [PNG] });
+      });
+      assert.ok(all <= 4 * one, `${all} reads, ${one} for an image, of ${leavers} that left and 2 that did not`);
+    },
+    await leastBudget(),
+  ),
 );
 
 tests("script and modules are below 1 MB", () => {

@@ -102,6 +102,7 @@ const worker :Workerd.Worker = (
       .join("\n    ")}
   ],
   compatibilityDate = "2026-11-01",
+  compatibilityFlags = ["enable_request_signal"],
 );
 `;
 }
