@@ -25,6 +25,8 @@ const { values } = parseArgs({
     images: { type: "string", default: "4" },
     /** How many requests at once each of them is. */
     together: { type: "string", default: "1" },
+    /** Whether checksums are compared, as the worker does unless it is bound otherwise. */
+    verify: { type: "string", default: "yes" },
     flag: { type: "string", multiple: true, default: [] },
   },
 });
@@ -225,7 +227,7 @@ const worker :Workerd.Worker = (
   bindings = [
     (name = "ASSETS", service = "model"),
     (name = "MEMORY_BUDGET", text = "${budget}"),
-    (name = "VERIFY", text = "no"),
+    (name = "VERIFY", text = ${JSON.stringify(values.verify)}),
     (name = "VARIANT", text = "simd"),
   ],
   compatibilityDate = "2026-11-01",

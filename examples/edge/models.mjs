@@ -25,7 +25,7 @@ const MEMORY_BUDGET = 36e6;
  * @typedef {object} Current
  * @property {Promise<Janus>} loading
  * @property {Janus} [loaded]
- * @property {Promise<unknown>} turn settles when the last of those that wait for it is done
+ * @property {Promise<void>} turn settles when the last of those that wait for it is done
  */
 
 /** The model of this isolate, loaded by the first request that needs it and kept for the next; one request at a time has its turn. */
@@ -46,7 +46,7 @@ export class Models {
       verify: env.VERIFY !== "no",
     });
     /** @type {Current} */
-    const current = { loading, turn: loading };
+    const current = { loading, turn: Promise.resolve() };
     loading.then(
       (model) => {
         current.loaded = model;
@@ -75,14 +75,18 @@ export class Models {
   async use(env, left, work) {
     this.#current ??= this.#load(env);
     const current = this.#current;
-    const before = current.turn.catch(() => undefined);
+    const before = current.turn;
     const turn = (async () => {
       await before;
       const model = await current.loading;
       if (left.aborted) throw new Problem(499, "the client has left");
       return work(model);
     })();
-    current.turn = turn;
+    // Without its result, which has megabytes.
+    current.turn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     const lost = new Promise((_, reject) => {
