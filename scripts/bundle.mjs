@@ -54,9 +54,13 @@ const BROWSER = "entry/browser";
 
 /** What most pages never need: where the library imports it, the bundle for browsers has `later.ts`, which imports the part's file when it is called. */
 const PARTS = new Set(
-  ["weights/torch-checkpoint", "entry/stream-plan", "entry/streamed-weights", "entry/engine-flags"].map((path) =>
-    resolve(ROOT, `src/${path}.js`),
-  ),
+  [
+    "weights/packed-checkpoint",
+    "weights/torch-checkpoint",
+    "entry/stream-plan",
+    "entry/streamed-weights",
+    "entry/engine-flags",
+  ].map((path) => resolve(ROOT, `src/${path}.js`)),
 );
 
 const later = {
@@ -74,7 +78,7 @@ const later = {
 // exports all of the entry, for esbuild: it cuts files by which entries need what, so page.js is one file where all need all of it.
 const { outputFiles, metafile } = await build({
   absWorkingDir: ROOT,
-  entryPoints: ["index", "worker", "session", "torch", "stream"].map((name) => `src/${BROWSER}/${name}.ts`),
+  entryPoints: ["index", "worker", "session", "packed", "torch", "stream"].map((name) => `src/${BROWSER}/${name}.ts`),
   outdir: `dist/${BROWSER}`,
   bundle: true,
   splitting: true,
@@ -97,7 +101,11 @@ if (others.length > 0)
 const renamed = (text) => text.replaceAll(shared, "shared.js").replaceAll(page, "page.js");
 for (const { path, text } of outputFiles) {
   // Of what esbuild has minified terser takes another 4 %.
-  const { code } = await minify(renamed(text), { module: true, ecma: 2022, compress: { passes: 3 } });
+  const { code } = await minify(renamed(text), {
+    module: true,
+    ecma: 2022,
+    compress: { passes: 3, comparisons: false, lhs_constants: false },
+  });
   await writeFile(renamed(path), code);
 }
 

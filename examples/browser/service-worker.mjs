@@ -38,7 +38,7 @@ const FILES = [
   ...PAGE.map((name) => `examples/browser/${name}`),
   "examples/answer/language-model.mjs",
   "examples/answer/weights.mjs",
-  ...["index", "page", "shared", "stream", "torch", "worker"].map((name) => `dist/entry/browser/${name}.js`),
+  ...["index", "packed", "page", "shared", "stream", "torch", "worker"].map((name) => `dist/entry/browser/${name}.js`),
   ...["simd", "simd-threads", "relaxed", "relaxed-threads"].map((name) => `dist/wasm/${name}.wasm`),
   ...MODEL.map((name) => `models/demo/${name}`),
   "models/demo/examples/examples.json",

@@ -1,5 +1,5 @@
 import { JanusError } from "../errors.js";
-import type { ModelPlan, Placement } from "../model/plan.js";
+import type { Placement } from "../model/plan.js";
 import { imageFlop } from "../model/work.js";
 import type { WorkerHandle } from "../threads/protocol.js";
 import type { Variant } from "../wasm/variants.js";
@@ -15,7 +15,7 @@ import { checkLoadOptions } from "./options.js";
 import { planResidency } from "./residency.js";
 import { streamWeights } from "./streamed-weights.js";
 import { chooseVariant } from "./variant.js";
-import { loadWeights, rowsRead } from "./weights.js";
+import { loadWeights } from "./weights.js";
 
 /** What runs, and why: `janus.runtime`. */
 export interface Runtime {
@@ -88,8 +88,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const planned = await planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
     const { plan, shared, stream } = planned;
     if (options.verify) {
-      const again = stream ? rowsRead(opened.bound, plan.parts, stream.batchBytes) : [];
-      await opened.checkpoint.verify(again, signal);
+      await opened.checkpoint.verify(stream?.reads, signal);
       await verifyCompactFile(source, signal);
     }
     // Flags of the engine come before everything that is compiled.
@@ -115,7 +114,6 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
       if (dtype === "int8") await engine.sumInt8Columns(signal);
     }
     onProgress?.({ status: "done", file: source.label });
-    const residencyNotes = residency === "stream" ? [residencyNote(plan)] : [];
     const runtime: Runtime = {
       variant: chosen.variant,
       threads,
@@ -135,7 +133,7 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
           ...chosen.notes,
           ...flagNotes,
           ...tileNotes,
-          ...residencyNotes,
+          ...planned.notes,
           ...config.warnings,
           ...(source.notes ?? []),
         ];
@@ -179,12 +177,4 @@ function storedBytes({ bound }: OpenModel, placements: readonly Placement[]): nu
     if (tensor) total += storedRowBytes(tensor) * (tensor.shape[0] ?? 1);
   }
   return total;
-}
-
-/** What stays in memory of a model that streams, in words. */
-function residencyNote({ parts, weights }: ModelPlan): string {
-  const blocks = parts.slice(1, 1 + weights.blocks.length);
-  const staying = blocks.filter(({ slot }) => slot === undefined).length;
-  if (parts.every(({ slot }) => slot === undefined)) return "stream: all weights fit the memory budget, and stay";
-  return `stream: ${staying} of ${blocks.length} blocks stay in memory, the others are read for every image`;
 }

@@ -2,6 +2,7 @@ import type { ModelPlan } from "../model/plan.js";
 import type { Steps } from "../model/vision.js";
 import type { BoundTensor } from "../weights/bound-tensor.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
+import type { RowRange } from "../weights/seals.js";
 import type { Engine, Residence } from "./engine.js";
 import { orAborted } from "./or-aborted.js";
 import type { StagedPiece } from "./programs.js";
@@ -22,6 +23,8 @@ export interface StreamPlan {
   readonly batchBytes: number | undefined;
   /** What taking them to their places needs; has the room, where memory is shared. */
   readonly staging: StagingPlan;
+  /** Every read of every part. */
+  readonly reads: readonly RowRange[];
 }
 
 /** What is read at a time, and where to. */

@@ -9,7 +9,6 @@ import { ALIGNMENT } from "../wasm/memory.js";
 import { type BoundTensor, storedRowBytes } from "../weights/bound-tensor.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import type { WeightDtype } from "../weights/dtype.js";
-import type { RowRange } from "../weights/seals.js";
 import type { Engine } from "./engine.js";
 import type { StagedPiece } from "./programs.js";
 
@@ -106,12 +105,6 @@ export function cutParts(
   most = Number.POSITIVE_INFINITY,
 ): Batch[][] {
   return parts.map(({ placements }) => cut(bound, placements, most));
-}
-
-/** What those batches read. */
-export function rowsRead(...cutting: Parameters<typeof cutParts>): RowRange[] {
-  const pieces = cutParts(...cutting).flatMap((batches) => batches.flatMap((batch) => batch.pieces));
-  return pieces.map(({ tensor: { role }, firstRow: first, rows: count }) => ({ role, first, count }));
 }
 
 /** Whether a tensor lies in the checkpoint as in memory: of a packed one all do, in the precision that it was packed in. */

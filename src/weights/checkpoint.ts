@@ -11,8 +11,8 @@ import {
 } from "./bound-tensor.js";
 import { dtypeBytes, isWeightDtype } from "./dtype.js";
 import { detectLayout, type Layout, type LayoutName } from "./layout.js";
-import { isPacked } from "./packed.js";
-import { PackedCheckpoint } from "./packed-checkpoint.js";
+import { openPacked } from "./packed-checkpoint.js";
+import { isPacked } from "./packed-mark.js";
 import { malformed } from "./refusals.js";
 import { parseSafetensors } from "./safetensors.js";
 import type { RowRange } from "./seals.js";
@@ -89,7 +89,7 @@ export async function openCheckpoint(source: WeightSource, signal?: AbortSignal)
     }
   }
   checkIndex(shards, tensors);
-  if (files.some(isPacked)) return new PackedCheckpoint(source, shards, files);
+  if (files.some(isPacked)) return openPacked(source, shards, files);
   return new OpenCheckpoint(source, shards, tensors, detectLayout(tensors.keys(), quote(source.label)));
 }
 

@@ -27,8 +27,17 @@ interface DescribedTensor extends LocatedTensor {
 const TABLE = "embed_tokens.weight";
 const RANGE = /^embed_tokens\.weight\.rows\.\d+$/;
 
+/** What `files`, of which at least one is packed, hold. Throws E_FORMAT and E_UNSUPPORTED as `readPacking` and `describe` do, and E_FORMAT for a tensor that is not as it is described. */
+export async function openPacked(
+  source: WeightSource,
+  shards: Shards,
+  files: readonly LocatedFile[],
+): Promise<Checkpoint> {
+  return new PackedCheckpoint(source, shards, files);
+}
+
 /** A checkpoint in packed form: tensors are named by their roles, and lie as they will in memory. */
-export class PackedCheckpoint implements Checkpoint {
+class PackedCheckpoint implements Checkpoint {
   readonly layout: LayoutName;
   readonly format: WeightFormat;
   readonly packed: string;
@@ -40,7 +49,6 @@ export class PackedCheckpoint implements Checkpoint {
   /** Once it was verified. */
   #seals: Seals | undefined;
 
-  /** Throws E_FORMAT and E_UNSUPPORTED as `readPacking` and `describe` do, and E_FORMAT for a tensor that is not as it is described. */
   constructor(source: WeightSource, shards: Shards, files: readonly LocatedFile[]) {
     const { dtype, names } = readPacking(files);
     this.layout = names;

@@ -5,10 +5,10 @@
 import { quote } from "../errors.js";
 import { checkedElements, isWeightDtype } from "./dtype.js";
 import { type LayoutName, layoutNamed } from "./layout.js";
+import { isPacked, PACKED_FORMAT } from "./packed-mark.js";
 import { malformed, unsupported } from "./refusals.js";
 
-/** Values of `__metadata__` that say what a file is. */
-const FORMAT = "janus-packed";
+/** The value of `version` in `__metadata__`. */
 const VERSION = "1";
 
 /** Columns of a panel, and k of a word of 8-bit weights. Part of the format. */
@@ -48,10 +48,6 @@ export interface Description {
 interface WithMetadata {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, string>;
-}
-
-export function isPacked({ metadata }: Pick<WithMetadata, "metadata">): boolean {
-  return metadata.get("format") === FORMAT;
 }
 
 /** The stored shape: panels and vectors are filled up to whole panels with zeros. Undefined when it leaves the safe integers. */
@@ -101,7 +97,7 @@ export function packedMetadata(
   sha256: readonly string[],
 ): Record<string, string> {
   const metadata: Record<string, string> = {
-    format: FORMAT,
+    format: PACKED_FORMAT,
     version: VERSION,
     dtype: packing.dtype,
     names: packing.names,

@@ -19,9 +19,9 @@ const FOLDER = "/dist/entry/browser/";
 /** What is loaded to embed from safetensors with tokenizer.json: the entry, its worker's program, and what those import before they run. */
 const LOADED = ["index.js", "page.js", "shared.js", "worker.js"];
 /** What is imported when it is needed, and the entries that have it from the beginning. */
-const APART = ["session.js", "static.js", "stream.js", "torch.js", "transformers.js"];
-/** Bytes of `LOADED` by brotli (quality 11): 60 KiB. */
-const LIMIT = 60 << 10;
+const APART = ["packed.js", "session.js", "static.js", "stream.js", "torch.js", "transformers.js"];
+/** Bytes of `LOADED` by brotli (quality 11). */
+const LIMIT = 60_000;
 
 interface Visit {
   readonly page: Page;

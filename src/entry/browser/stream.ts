@@ -1,4 +1,4 @@
-/** Weights that come and go: a part that is imported when it is first needed. */
+/** Memory budgets, and weights that come and go: a part that is imported when it is first needed. */
 import * as plan from "../stream-plan.js";
 import * as weights from "../streamed-weights.js";
 import { provide } from "./parts.js";

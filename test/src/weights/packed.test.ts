@@ -3,13 +3,13 @@ import * as assert from "uvu/assert";
 import {
   describe,
   fitsLayout,
-  isPacked,
   packedMetadata,
   rangeRows,
   readPacking,
   scalesOf,
   storedShape,
 } from "#dist/weights/packed.js";
+import { isPacked } from "#dist/weights/packed-mark.js";
 import { refusedNow } from "../../support/refusal.js";
 
 const test = suite("weights/packed");

@@ -1,0 +1,6 @@
+/** The value of `format` in `__metadata__` of a packed file. */
+export const PACKED_FORMAT = "janus-packed";
+
+export function isPacked({ metadata }: { readonly metadata: ReadonlyMap<string, string> }): boolean {
+  return metadata.get("format") === PACKED_FORMAT;
+}
