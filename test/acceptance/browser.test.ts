@@ -2,15 +2,20 @@
  * Debian's Chromium against Node: every recorded case on every checkpoint it applies to, with and without cross-origin isolation, under a policy that allows the page's own
  * scripts, workers and WebAssembly. The plain variants give Node's bytes; the relaxed ones are held against the recording.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { suite, type Test } from "uvu";
 import * as assert from "uvu/assert";
 import type * as Library from "#dist/entry/browser/index.js";
+import { Janus } from "#dist/entry/node/index.js";
+import { pack } from "#dist/entry/node/pack.js";
 import { checkCases, checkPictures } from "../support/browser-cases.js";
 import { type BrowserContext, chromiumInstalled, type Page, withChromium } from "../support/chromium.js";
 import { PageServer } from "../support/page-server.js";
 import { ROOT } from "../support/paths.js";
+import { bytesOf } from "../support/tensors.js";
 
 /** What the page has. */
 declare const janus: typeof Library;
@@ -22,6 +27,19 @@ const LOADED = ["index.js", "page.js", "shared.js", "worker.js"];
 const APART = ["packed.js", "session.js", "static.js", "stream.js", "torch.js", "transformers.js"];
 /** Bytes of `LOADED` by brotli (quality 11). */
 const LIMIT = 60_000;
+
+/** The demo model packed in 8 bits, where the server finds it. */
+async function withPacked(work: (folder: string, url: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(`${ROOT}build/packed-`);
+  try {
+    await pack(`${ROOT}models/demo`, join(folder, "model"), { dtype: "int8" });
+    await work(join(folder, "model"), `/${relative(ROOT, folder)}/model`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 interface Visit {
   readonly page: Page;
@@ -193,6 +211,33 @@ if (installed) {
     assert.equal(scripts(), LOADED);
     await embed({ residency: "stream" });
     assert.equal(scripts(), [...LOADED, "stream.js"].sort());
+  });
+
+  test("a packed checkpoint, verified, resident and streamed: Node's bytes, and one part more", async ({
+    page,
+    server,
+  }) => {
+    await withPacked(async (folder, url) => {
+      const question = "What is on the right?";
+      const here = await Janus.load(folder, { variant: "simd", threads: 1 });
+      const image = `${ROOT}models/demo/examples/06.png`;
+      const expected = digest(bytesOf((await here.embed({ question, images: [image] })).inputsEmbeds));
+      await here.dispose();
+      const found = await page.evaluate(
+        async ({ url, question }) => {
+          const embed = async (options: Library.LoadOptions): Promise<number[]> => {
+            const model = await janus.Janus.load(url, { store: false, variant: "simd", verify: true, ...options });
+            const { inputsEmbeds } = await model.embed({ question, images: ["/models/demo/examples/06.png"] });
+            await model.dispose();
+            return [...new Uint8Array(await crypto.subtle.digest("SHA-256", inputsEmbeds.data))];
+          };
+          return [await embed({}), await embed({ residency: "stream" })];
+        },
+        { url, question },
+      );
+      for (const bytes of found) assert.is(Buffer.from(bytes).toString("hex"), expected);
+      assert.ok(server.requests.includes(`${FOLDER}packed.js`));
+    });
   });
 
   test.run();
@@ -383,8 +428,11 @@ if (installed) {
       equal: [true, true, true],
       errors: [undefined, undefined],
     });
-    for (const [at, purpose] of ["to read PyTorch files", "to stream weights"].entries())
-      assert.match(refused[at] ?? "", new RegExp(`^JanusError: loading: ${purpose} expected .*janus-wasm/static`));
+    for (const [at, part] of ["torch", "stream"].entries())
+      assert.match(
+        refused[at] ?? "",
+        new RegExp(`^JanusError: loading: expected to import ${part}\\.js .*janus-wasm/static`),
+      );
   });
 
   test.run();
