@@ -13,7 +13,7 @@ export const LIMITS = {
   /** Requests that are computed or wait: 429. */
   requests: 32,
   /** Bytes of their bodies, as far as they have come: 503. */
-  waitingBytes: 24 << 20,
+  waitingBytes: 12 << 20,
   /** Seconds a request may take, its turn included, before the model is taken for lost and made anew: 503. */
   seconds: 300,
 };

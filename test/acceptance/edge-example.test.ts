@@ -1,7 +1,7 @@
 /** examples/edge under the real workerd: right answers to every form of a request, a named error for every limit, and none of them the last. */
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -293,6 +293,38 @@ tests("clients that fall silent hold nothing back, and are told so in the end", 
   assert.equal(await within(45_000, Promise.all(silent), "their answers"), Array(8).fill(408));
   assert.is((await askPng()).status, 200);
 });
+
+tests(
+  "bodies that wait are counted together: beyond the bound 503, and what has left is no longer counted",
+  async () => {
+    const { hostname, port } = new URL(workerd.url);
+    const path = `/v1/embed${asked}`;
+    const sending = (length: number): { readonly request: ClientRequest; readonly status: Promise<number> } => {
+      const headers = { "content-type": "image/png", "content-length": 8 << 20 };
+      const request = httpRequest({ hostname, port, path, method: "POST", headers });
+      const status = new Promise<number>((resolve) => {
+        request.on("response", (answer) => resolve(answer.resume().statusCode ?? 0)).on("error", () => resolve(0));
+      });
+      request.write(Buffer.alloc(length));
+      return { request, status };
+    };
+    const first = sending(7 << 20);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const second = sending(8 << 20);
+    second.request.end();
+    assert.is(await within(10_000, second.status, "the second"), 503);
+    first.request.destroy();
+    for (let waited = 0; ; waited += 100) {
+      const third = sending(8 << 20);
+      third.request.end();
+      // A body of zeros is no picture: it was let in.
+      if ((await within(10_000, third.status, "the third")) === 422) break;
+      assert.ok(waited < 5000);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.is((await askPng()).status, 200);
+  },
+);
 
 tests("20 requests at once are all answered right; of 60 those beyond the bound are told to wait", async () => {
   const expected = await embeds({ question: QUESTION, images: [PNG] });
