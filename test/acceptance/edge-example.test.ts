@@ -258,37 +258,32 @@ for (const [title, make, status, detail, code] of [
   });
 }
 
-tests("a body without a length is counted as it comes", async () => {
+/** A request whose body the caller sends, and the status of its answer: 0 for a connection that failed. */
+function sending(headers: Record<string, string | number>): { request: ClientRequest; status: Promise<number> } {
   const { hostname, port } = new URL(workerd.url);
-  const status = await new Promise<number>((resolve, reject) => {
-    const headers = { "content-type": "image/png", "transfer-encoding": "chunked" };
-    const sent = httpRequest({ hostname, port, path: `/v1/embed${asked}`, method: "POST", headers }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    });
-    sent.on("error", reject);
-    for (let part = 0; part < 10; part++) sent.write(Buffer.alloc(1 << 20));
-    sent.end();
+  const all = { "content-type": "image/png", ...headers };
+  const request = httpRequest({ hostname, port, path: `/v1/embed${asked}`, method: "POST", headers: all });
+  const status = new Promise<number>((resolve) => {
+    request.on("response", (answer) => resolve(answer.resume().statusCode ?? 0)).on("error", () => resolve(0));
   });
-  assert.is(status, 413);
+  return { request, status };
+}
+
+tests("a body without a length is counted as it comes", async () => {
+  const { request, status } = sending({ "transfer-encoding": "chunked" });
+  for (let part = 0; part < 10; part++) request.write(Buffer.alloc(1 << 20));
+  request.end();
+  assert.is(await status, 413);
 });
 
 tests("clients that fall silent hold nothing back, and are told so in the end", async () => {
-  const { hostname, port } = new URL(workerd.url);
-  const silent = Array.from(
-    { length: 8 },
-    () =>
-      new Promise<number>((resolve, reject) => {
-        const headers = { "content-type": "image/png", "content-length": 8 << 20 };
-        const sent = httpRequest({ hostname, port, path: `/v1/embed${asked}`, method: "POST", headers }, (answer) => {
-          answer.resume();
-          resolve(answer.statusCode ?? 0);
-          sent.destroy();
-        });
-        sent.on("error", reject);
-        sent.write(PNG.subarray(0, 100));
-      }),
-  );
+  const silent = Array.from({ length: 8 }, async () => {
+    const { request, status } = sending({ "content-length": 8 << 20 });
+    request.write(PNG.subarray(0, 100));
+    const told = await status;
+    request.destroy();
+    return told;
+  });
   assert.is((await within(10_000, askPng(), "a request beside them")).status, 200);
   assert.equal(await within(45_000, Promise.all(silent), "their answers"), Array(8).fill(408));
   assert.is((await askPng()).status, 200);
@@ -297,28 +292,18 @@ tests("clients that fall silent hold nothing back, and are told so in the end", 
 tests(
   "bodies that wait are counted together: beyond the bound 503, and what has left is no longer counted",
   async () => {
-    const { hostname, port } = new URL(workerd.url);
-    const path = `/v1/embed${asked}`;
-    const sending = (length: number): { readonly request: ClientRequest; readonly status: Promise<number> } => {
-      const headers = { "content-type": "image/png", "content-length": 8 << 20 };
-      const request = httpRequest({ hostname, port, path, method: "POST", headers });
-      const status = new Promise<number>((resolve) => {
-        request.on("response", (answer) => resolve(answer.resume().statusCode ?? 0)).on("error", () => resolve(0));
-      });
-      request.write(Buffer.alloc(length));
-      return { request, status };
+    const ofZeros = (length: number): ReturnType<typeof sending> => {
+      const client = sending({ "content-length": 8 << 20 });
+      client.request.write(Buffer.alloc(length));
+      return client;
     };
-    const first = sending(7 << 20);
+    const first = ofZeros(7 << 20);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    const second = sending(8 << 20);
-    second.request.end();
-    assert.is(await within(10_000, second.status, "the second"), 503);
+    assert.is(await within(10_000, ofZeros(8 << 20).status, "the second"), 503);
     first.request.destroy();
     for (let waited = 0; ; waited += 100) {
-      const third = sending(8 << 20);
-      third.request.end();
-      // A body of zeros is no picture: it was let in.
-      if ((await within(10_000, third.status, "the third")) === 422) break;
+      // Zeros are no picture: 422 for those that were let in.
+      if ((await within(10_000, ofZeros(8 << 20).status, "the third")) === 422) break;
       assert.ok(waited < 5000);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
