@@ -9,11 +9,15 @@ export interface BarePicture {
 
 /**
  * The parts of a JPEG or WebP that make its colours: without EXIF, whose orientation, without profiles and alpha, which a decoder might apply where Pillow's
- * `convert("RGB")` does not; and of an animation its first frame. What cannot be read to its pixels is left as it is, for the decoder to refuse.
+ * `convert("RGB")` does not; and of an animation its first frame. Undefined of what cannot be read to its pixels: as it is, a decoder might take it, with all of that.
  */
-export function barePicture(bytes: Uint8Array<ArrayBuffer>, format: Exclude<ImageFormat, "png">): BarePicture {
-  if (format === "webp") return bareWebp(bytes) ?? { parts: [bytes] };
-  return { parts: bareJpeg(bytes) ?? [bytes] };
+export function barePicture(
+  bytes: Uint8Array<ArrayBuffer>,
+  format: Exclude<ImageFormat, "png">,
+): BarePicture | undefined {
+  if (format === "webp") return bareWebp(bytes);
+  const parts = bareJpeg(bytes);
+  return parts && { parts };
 }
 
 /** Segments that hold pixels begin with another marker; of application data JFIF's (0) and Adobe's (14) say how colours are stored. */
@@ -52,7 +56,11 @@ interface Chunk {
 }
 
 function bareWebp(bytes: Uint8Array<ArrayBuffer>): BarePicture | undefined {
-  const chunks = chunksOf(bytes, RIFF_HEADER);
+  if (bytes.length < RIFF_HEADER) return undefined;
+  // Where the file says that it ends: what some programs leave behind it is not of the picture.
+  const end = CHUNK_HEADER + uint32(bytes, 4);
+  if (end > bytes.length) return undefined;
+  const chunks = chunksOf(bytes.subarray(0, end), RIFF_HEADER);
   const canvas = chunks?.find(({ kind }) => kind === "VP8X")?.whole;
   const frame = chunks?.find(({ kind }) => kind === "ANMF")?.whole;
   if (!frame) return chunks && { parts: riff(chunks) };
@@ -67,18 +75,15 @@ function bareWebp(bytes: Uint8Array<ArrayBuffer>): BarePicture | undefined {
   return { parts: riff(inside), place };
 }
 
-/** The chunks from `at` to the end, each padded to an even size; undefined where one is cut short. */
+/** The chunks from `at` to the end, each padded to an even size, but for the last, which some programs forget; undefined where one is cut short. */
 function chunksOf(bytes: Uint8Array<ArrayBuffer>, from: number): Chunk[] | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunks: Chunk[] = [];
-  for (let at = from; at < bytes.length; ) {
-    if (at + CHUNK_HEADER > bytes.length) return undefined;
+  for (let at = from; at + CHUNK_HEADER <= bytes.length; ) {
     const kind = String.fromCharCode(...bytes.subarray(at, at + 4));
-    const size = view.getUint32(at + 4, true);
-    const end = at + CHUNK_HEADER + size + (size % 2);
+    const end = at + CHUNK_HEADER + uint32(bytes, at + 4);
     if (end > bytes.length) return undefined;
     chunks.push({ kind, whole: bytes.subarray(at, end) });
-    at = end;
+    at = end + ((end - at) % 2);
   }
   return chunks;
 }
@@ -91,17 +96,22 @@ function riff(chunks: readonly Chunk[]): Uint8Array<ArrayBuffer>[] {
     if (kind === "VP8L") kept.push(cleared(whole, LOSSLESS_ALPHA.at, LOSSLESS_ALPHA.bit));
     if (kind === "VP8X") kept.push(cleared(whole, CHUNK_HEADER, DROPPED_BITS));
   }
+  const padded = kept.flatMap((part) => (part.length % 2 ? [part, new Uint8Array(1)] : [part]));
   const header = new Uint8Array(RIFF_HEADER);
   header.set(new TextEncoder().encode("RIFF    WEBP"));
-  const length = kept.reduce((sum, part) => sum + part.length, 4);
+  const length = padded.reduce((sum, part) => sum + part.length, 4);
   new DataView(header.buffer).setUint32(4, length, true);
-  return [header, ...kept];
+  return [header, ...padded];
 }
 
 function cleared(part: Uint8Array<ArrayBuffer>, at: number, bits: number): Uint8Array<ArrayBuffer> {
   const copy = part.slice();
   if (at < copy.length) copy[at]! &= ~bits;
   return copy;
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return uint24(bytes, at) + bytes[at + 3]! * 2 ** 24;
 }
 
 function uint24(bytes: Uint8Array, at: number): number {

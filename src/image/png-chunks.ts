@@ -28,6 +28,8 @@ const DEPTHS: Readonly<Record<number, readonly number[]>> = {
 
 const SIGNATURE_BYTES = 8;
 const HEADER_BYTES = 13;
+/** Of the data. Encoders write 8 KB and more at a time; a list of empty ones would be ten times the file. */
+const MAX_PARTS = 2 ** 16;
 /** The bit that lets a decoder pass over a chunk that it does not know: the first letter is small. */
 const ANCILLARY = 0x20;
 
@@ -63,7 +65,7 @@ export function readPng(bytes: Uint8Array<ArrayBuffer>): PngFile {
     if ((kind === "IHDR") !== (header === undefined)) throw new Error("it does not begin with one header");
     if (kind === "IHDR") header = readHeader(content, view.getUint32(at + 8), view.getUint32(at + 12));
     else if (kind === "PLTE" && palette.length === 0 && data.length === 0) palette = readPalette(content);
-    else if (kind === "IDAT" && (data.length === 0 || last === "IDAT")) data.push(content);
+    else if (kind === "IDAT" && data.length < MAX_PARTS && (data.length === 0 || last === "IDAT")) data.push(content);
     else if (critical && kind !== "IEND") throw new Error("a chunk is unknown, or not where it belongs");
     last = kind;
     at = end + 4;

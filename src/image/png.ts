@@ -1,12 +1,11 @@
 import { JanusError } from "../errors.js";
+import { type Inflate, inflated } from "./inflate.js";
 import type { RgbImage } from "./pixels.js";
 import { type PngFile, readPng } from "./png-chunks.js";
 import { filterDistance, type PngRow, putterOf, rowsOf, unfilter } from "./png-rows.js";
 
 /** A byte of deflate stands for 1032 at most: 258 for every two bits. */
 const DEFLATE_MAX = 1032;
-/** Of deflated data, given at a time. */
-const PIECE_BYTES = 4 << 10;
 
 /**
  * RGB of a PNG, byte for byte what Pillow's `convert("RGB")` gives, without a canvas: that would lose colours under alpha 0, and know 16 bits otherwise. Inflating is the
@@ -14,9 +13,13 @@ const PIECE_BYTES = 4 << 10;
  *
  * @throws JanusError E_IMAGE naming `label`, for what is damaged, cut short or too large, before anything is allocated for it.
  */
-export async function decodePng(bytes: Uint8Array<ArrayBuffer>, label: string): Promise<RgbImage> {
+export async function decodePng(
+  bytes: Uint8Array<ArrayBuffer>,
+  label: string,
+  inflate: Inflate = inflated,
+): Promise<RgbImage> {
   try {
-    return await decode(readPng(bytes));
+    return await decode(readPng(bytes), inflate);
   } catch (cause) {
     // What the platform says of a stream that it cannot inflate is not worth showing.
     const why = cause instanceof Error && cause.constructor === Error ? cause.message : "its data is damaged";
@@ -26,10 +29,10 @@ export async function decodePng(bytes: Uint8Array<ArrayBuffer>, label: string): 
   }
 }
 
-async function decode(file: PngFile): Promise<RgbImage> {
+async function decode(file: PngFile, inflate: Inflate): Promise<RgbImage> {
   const { width, height } = file;
   checkRoom(file);
-  const reader = inflated(file.data).getReader();
+  const reader = inflate(file.data).getReader();
   const data = new Uint8Array(width * height * 3);
   const take = rowTaker(file, data);
   try {
@@ -50,24 +53,6 @@ function checkRoom(file: PngFile): void {
   for (const row of rowsOf(file)) bytes += 1 + row.bytes;
   const deflated = file.data.reduce((sum, part) => sum + part.length, 0);
   if (bytes > deflated * DEFLATE_MAX) throw new Error(`its ${deflated} bytes of data cannot hold ${bytes}`);
-}
-
-/** In small pieces: what one of them inflates to, up to a thousand times as much, is in memory at once, however little is read of it. */
-function inflated(parts: readonly Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Array> {
-  let part = 0;
-  let at = 0;
-  const deflated = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull(controller) {
-      while (part < parts.length && at >= parts[part]!.length) {
-        part++;
-        at = 0;
-      }
-      if (part === parts.length) return controller.close();
-      controller.enqueue(parts[part]!.subarray(at, at + PIECE_BYTES));
-      at += PIECE_BYTES;
-    },
-  });
-  return deflated.pipeThrough(new DecompressionStream("deflate"));
 }
 
 /** Takes the stream as it comes, row by row, into `rgb`; says whether it wants more. */

@@ -19,6 +19,18 @@ export function png(
   rows: Uint8Array,
   ...before: Buffer[]
 ): Buffer {
+  return deflatedPng(width, height, depth, colourType, deflateSync(rows), ...before);
+}
+
+/** The same of data that are deflated, or claim to be. */
+export function deflatedPng(
+  width: number,
+  height: number,
+  depth: number,
+  colourType: number,
+  deflated: Uint8Array,
+  ...before: Buffer[]
+): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -27,7 +39,7 @@ export function png(
     Buffer.from("\x89PNG\r\n\x1a\n", "latin1"),
     chunk("IHDR", header),
     ...before,
-    chunk("IDAT", deflateSync(rows)),
+    chunk("IDAT", deflated),
     chunk("IEND", Buffer.alloc(0)),
   ]);
 }

@@ -2,6 +2,7 @@ import { JanusError } from "../../errors.js";
 import { type BarePicture, barePicture } from "../../image/bare-picture.js";
 import { encodedSize } from "../../image/encoded-size.js";
 import type { ImageFormat } from "../../image/format.js";
+import { hasEnd } from "../../image/jpeg-segments.js";
 import { type RgbImage, rgbFromRgba, sizeFault } from "../../image/pixels.js";
 
 /**
@@ -24,7 +25,11 @@ export async function decodeByBrowser(
   const size = encodedSize(bytes, format);
   const fault = size === undefined ? "it has no size" : sizeFault(size.width, size.height);
   if (fault !== undefined) throw refusal(label, `${fault}; give a complete JPEG, PNG or WebP`);
-  const { parts, place } = barePicture(bytes, format);
+  const bare = barePicture(bytes, format);
+  // Of a JPEG that was cut, Firefox gives what there is of it.
+  if (bare === undefined || (format === "jpeg" && !hasEnd(bytes)))
+    throw refusal(label, "it ends before the picture does; give a complete JPEG, PNG or WebP");
+  const { parts, place } = bare;
   const picture = await drawn(parts, format, label);
   return place === undefined ? picture : placed(picture, place);
 }

@@ -3,7 +3,8 @@ import { decodeDataUrl, isDataUrl } from "../../image/data-url.js";
 import { encodedSize } from "../../image/encoded-size.js";
 import { describeContent, type ImageFormat, imageFormat } from "../../image/format.js";
 import { freeBytes } from "../../image/free-bytes.js";
-import { hasEnd } from "../../image/jpeg-segments.js";
+import { inflatedByTurns } from "../../image/inflate.js";
+import { countScans, hasEnd } from "../../image/jpeg-segments.js";
 import {
   isPixelArray,
   PICTURE_BYTES_MAX,
@@ -20,6 +21,9 @@ import type { ImageInput } from "../host.js";
  * once and then freed, if it is a buffer of its own; a view of a larger one is left alone.
  */
 export type DecodePicture = (bytes: ArrayBuffer) => PixelArray | Promise<PixelArray>;
+
+/** Of a JPEG. A decoder runs to its end here, whatever else waits. */
+const MAX_SCANS = 200;
 
 /** Decoders by format: this host has one of PNG, and the caller brings the others. The `decode` functions of @jsquash are such. */
 export type Decoders = { readonly [Format in ImageFormat]?: DecodePicture };
@@ -108,8 +112,10 @@ async function decoded(
   const { width, height } = encodedSize(bytes, format) ?? refuse(label, "it has no header with its size");
   const fault = sizeFault(width, height) ?? tooMany(width, height, maxPixels);
   if (fault !== undefined) throw new JanusError("E_IMAGE", `${label}: ${fault}`);
-  if (decode === undefined) return decodePng(bytes, label);
+  if (decode === undefined) return decodePng(bytes, label, inflatedByTurns);
   if (format === "jpeg" && !hasEnd(bytes)) refuse(label, "it ends before the picture does");
+  if (format === "jpeg" && countScans(bytes, MAX_SCANS + 1) > MAX_SCANS)
+    refuse(label, `it has over ${MAX_SCANS} scans`);
   let pixels: PixelArray;
   try {
     pixels = await decode(bytes.buffer);

@@ -6,9 +6,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createDecoder, type Decoder } from "#dist/entry/node/decoder.js";
 import { JanusError } from "#dist/errors.js";
+import { inflatedByTurns } from "#dist/image/inflate.js";
 import { decodePng } from "#dist/image/png.js";
 import { golden } from "../../support/paths.js";
-import { bilevel, chunk, png } from "../../support/png.js";
+import { bilevel, chunk, deflatedPng, png } from "../../support/png.js";
 import { extra, pictures, sha256 } from "../../support/preprocess.js";
 import { refused } from "../../support/refusal.js";
 
@@ -197,5 +198,24 @@ function withChecksums(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   }
   return own(Buffer.concat(chunks));
 }
+
+test("inflated by turns it is the same picture; what is damaged or cut ends; what follows the last row is not inflated", async () => {
+  for (const size of [
+    [1, 1],
+    [300, 200],
+  ] as const) {
+    const bytes = own(noisyPng(TYPES[1]!, 8, false, size));
+    assert.equal(await decodePng(bytes, "image", inflatedByTurns), await decodePng(bytes, "image"));
+  }
+  const of = (data: Uint8Array): Uint8Array<ArrayBuffer> => own(deflatedPng(16, 16, 8, 2, data));
+  // 100 MB of zeros, of which the picture is the first 784.
+  const bomb = deflateSync(Buffer.alloc(100_000_000));
+  const started = performance.now();
+  const { data } = await decodePng(of(bomb), "image", inflatedByTurns);
+  assert.ok(data.every((level) => level === 0));
+  assert.ok(performance.now() - started < 2000);
+  for (const data of [deflateSync(Buffer.alloc(783)), bomb.subarray(0, 2), Buffer.from("damaged")])
+    await refused(decodePng(of(data), "image", inflatedByTurns), "E_IMAGE", /cannot be decoded/);
+});
 
 test.run();
