@@ -4,7 +4,7 @@ import { COMPACT_FILE } from "../text/compact-layout.js";
 import { compactSource, readCompactTokenizer } from "../text/compact-tokenizer.js";
 import { MAX_FILE_BYTES } from "../text/json-object.js";
 import { sha256 } from "../weights/sha256.js";
-import type { WeightSource } from "../weights/source.js";
+import { sizeIfAny, type WeightSource } from "../weights/source.js";
 
 const JSON_FILE = "tokenizer.json";
 
@@ -15,7 +15,7 @@ const JSON_FILE = "tokenizer.json";
  * @throws JanusError E_FORMAT, E_INTEGRITY, E_UNSUPPORTED naming the file; the signal's reason.
  */
 export async function readCompactFile(source: WeightSource, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-  const size = await source.size(COMPACT_FILE, signal);
+  const size = await sizeIfAny(source, COMPACT_FILE, signal);
   if (size === undefined) return undefined;
   if (size > MAX_FILE_BYTES) {
     throw new JanusError(
@@ -27,7 +27,7 @@ export async function readCompactFile(source: WeightSource, signal?: AbortSignal
     );
   }
   const bytes = await source.read(COMPACT_FILE, 0, size, signal);
-  const beside = await source.size(JSON_FILE, signal);
+  const beside = await sizeIfAny(source, JSON_FILE, signal);
   if (beside !== undefined) {
     const made = compactSource(bytes);
     if (beside !== made.bytes) throw mismatch(`${made.bytes} bytes`, `${beside}`);
@@ -46,7 +46,7 @@ export async function verifyCompactFile(source: WeightSource, signal?: AbortSign
   const bytes = await readCompactFile(source, signal);
   if (bytes === undefined) return;
   readCompactTokenizer(bytes);
-  const size = await source.size(JSON_FILE, signal);
+  const size = await sizeIfAny(source, JSON_FILE, signal);
   if (size === undefined) return;
   const made = compactSource(bytes).sha256;
   const json = await source.read(JSON_FILE, 0, size, signal);

@@ -6,7 +6,7 @@ import type { PromptRequest } from "../text/request.js";
 import { renderRequests } from "../text/request.js";
 import type { TokenizerFiles } from "../text/tokenizer.js";
 import { readJsonFile } from "../weights/config-files.js";
-import type { WeightSource } from "../weights/source.js";
+import { sizeIfAny, type WeightSource } from "../weights/source.js";
 import { readCompactFile } from "./compact-file.js";
 import type { Host, ImageInput, TokenizerHandle } from "./host.js";
 import type { OpenModel } from "./load.js";
@@ -43,7 +43,7 @@ export async function tokenizerFile(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   for (const path of packed ? [COMPACT_FILE, TOKENIZER_FILES[0]] : [TOKENIZER_FILES[0]])
-    if ((await source.size(path, signal)) !== undefined) return path;
+    if ((await sizeIfAny(source, path, signal)) !== undefined) return path;
   return undefined;
 }
 

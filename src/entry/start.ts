@@ -15,7 +15,7 @@ import { checkLoadOptions } from "./options.js";
 import { planResidency } from "./residency.js";
 import { streamWeights } from "./streamed-weights.js";
 import { chooseVariant } from "./variant.js";
-import { loadWeights } from "./weights.js";
+import { loadingReads, loadWeights } from "./weights.js";
 
 /** What runs, and why: `janus.runtime`. */
 export interface Runtime {
@@ -88,7 +88,8 @@ export async function startModel(host: Host, model: ModelInput, options: LoadOpt
     const planned = await planResidency(opened, { dtype: asDtype, threads, residency, memoryBudget, canShare });
     const { plan, shared, stream } = planned;
     if (options.verify) {
-      await opened.checkpoint.verify(stream?.reads, signal);
+      // What is loaded is compared once more: it is read again.
+      await opened.checkpoint.verify(stream?.reads ?? loadingReads(opened.bound, plan.placements), signal);
       await verifyCompactFile(source, signal);
     }
     // Flags of the engine come before everything that is compiled.

@@ -8,7 +8,7 @@ import { planMemory } from "./load.js";
 import { type PlannedResidency, type ResidencyOptions, wasmBytes } from "./planned-residency.js";
 import { planStaging, ROOMS } from "./staging.js";
 import type { StreamPlan } from "./streamed-weights.js";
-import { cutParts, isInPlace, loadingSizes } from "./weights.js";
+import { cutParts, isInPlace, loadingSizes, readsOf } from "./weights.js";
 
 /** The least room that is tried is this part of the largest one: 1.6 MB of a block of 12.6. */
 const LEAST_ROOM = 1 / 8;
@@ -96,9 +96,7 @@ function planStreamed(
     arriving: stagingAt(ARENA_BASE as Pointer).end - ARENA_BASE,
     limit: wholePages(memoryBudget === undefined ? undefined : Math.max(0, memoryBudget - outside)),
   });
-  const reads = cutParts(bound, plan.parts, batchBytes)
-    .flatMap((batches) => batches.flatMap(({ pieces }) => pieces))
-    .map(({ tensor: { role }, firstRow, rows }) => ({ role, first: firstRow, count: rows }));
+  const reads = readsOf(cutParts(bound, plan.parts, batchBytes).flat());
   const stream = { inPlace, roomBytes, batchBytes, staging: stagingAt(plan.arriving), reads };
   return { plan, shared, stream, bytes: wasmBytes({ config }, plan) + outside };
 }

@@ -9,6 +9,7 @@ import { ALIGNMENT } from "../wasm/memory.js";
 import { type BoundTensor, storedRowBytes } from "../weights/bound-tensor.js";
 import type { Checkpoint } from "../weights/checkpoint.js";
 import type { WeightDtype } from "../weights/dtype.js";
+import type { RowRange } from "../weights/seals.js";
 import type { Engine } from "./engine.js";
 import type { StagedPiece } from "./programs.js";
 
@@ -105,6 +106,20 @@ export function cutParts(
   most = Number.POSITIVE_INFINITY,
 ): Batch[][] {
   return parts.map(({ placements }) => cut(bound, placements, most));
+}
+
+/** What batches read, in order. */
+export function readsOf(batches: readonly Batch[]): RowRange[] {
+  const pieces = batches.flatMap((batch) => batch.pieces);
+  return pieces.map(({ tensor: { role }, firstRow: first, rows: count }) => ({ role, first, count }));
+}
+
+/** What `loadWeights` reads. */
+export function loadingReads(
+  bound: ReadonlyMap<string, BoundTensor>,
+  placements: readonly Placement[],
+): readonly RowRange[] {
+  return readsOf(cut(bound, placements, BATCH_BYTES));
 }
 
 /** Whether a tensor lies in the checkpoint as in memory: of a packed one all do, in the precision that it was packed in. */

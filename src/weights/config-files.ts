@@ -1,6 +1,6 @@
 import { JanusError, quote } from "../errors.js";
 import { recognise } from "./signature.js";
-import type { WeightSource } from "./source.js";
+import { sizeIfAny, type WeightSource } from "./source.js";
 
 /** The three configuration files, as bytes; the last two may be absent. */
 export interface ConfigBytes {
@@ -18,7 +18,7 @@ export const CONFIG_FILES: readonly string[] = ["config.json", "preprocessor_con
 /** Reads the configuration files of a checkpoint. Throws E_CONFIG when config.json is absent, or a file is not what its name says. */
 export async function readConfigFiles(source: WeightSource, signal?: AbortSignal): Promise<ConfigBytes> {
   const [config, preprocessor, processor] = await Promise.all(
-    CONFIG_FILES.map((path) => readJsonFile(source, path, MAX_CONFIG_BYTES, signal)),
+    CONFIG_FILES.map((path, at) => readJsonFile(source, path, MAX_CONFIG_BYTES, signal, at === 0)),
   );
   if (config === undefined)
     throw refusal(
@@ -28,14 +28,15 @@ export async function readConfigFiles(source: WeightSource, signal?: AbortSignal
   return { config, preprocessor, processor };
 }
 
-/** The bytes of one JSON file, undefined when there is none. Throws E_CONFIG beyond `limit` bytes, or when it is of another kind. */
+/** The bytes of one JSON file, undefined when there is none; where it is `needed`, a page in its place is an error. Throws E_CONFIG beyond `limit` bytes, or when it is of another kind. */
 export async function readJsonFile(
   source: WeightSource,
   path: string,
   limit: number,
   signal?: AbortSignal,
+  needed = false,
 ): Promise<Uint8Array | undefined> {
-  const size = await source.size(path, signal);
+  const size = await (needed ? source.size(path, signal) : sizeIfAny(source, path, signal));
   if (size === undefined) return undefined;
   if (size > limit) throw refusal(path, `expected at most ${limit} bytes, found ${size}`);
   const bytes = await source.read(path, 0, size, signal);

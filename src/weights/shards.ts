@@ -2,7 +2,7 @@ import { quote } from "../errors.js";
 import { type JsonLimits, parseJson } from "./json.js";
 import { listed, malformed, unreadable } from "./refusals.js";
 import { recognise } from "./signature.js";
-import type { WeightSource } from "./source.js";
+import { sizeIfAny, type WeightSource } from "./source.js";
 
 export type WeightFormat = "safetensors" | "torch";
 
@@ -31,7 +31,7 @@ const PLAIN_NAME = /^[^/\\:?#%\p{C}\p{Zl}\p{Zp}]{1,255}$/u;
 /** Finds the weight files of a checkpoint. Throws E_IO when there are none or a shard is missing, E_FORMAT for a malformed index. */
 export async function findShards(source: WeightSource, signal?: AbortSignal): Promise<Shards> {
   for (const { path, format, index } of CANDIDATES) {
-    const size = await source.size(path, signal);
+    const size = await sizeIfAny(source, path, signal);
     if (size === undefined) continue;
     if (!index) return { format, files: [path], index: undefined };
     return readIndex(source, path, size, format, signal);

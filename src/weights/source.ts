@@ -1,3 +1,5 @@
+import { JanusError } from "../errors.js";
+
 /**
  * The one seam to storage. A path is relative, with forward slashes, inside one checkpoint directory.
  *
@@ -14,6 +16,19 @@ export interface WeightSource {
   sha256?(path: string, signal?: AbortSignal): Promise<string | undefined>;
   /** What the source is called in messages: a directory, a URL. */
   readonly label: string;
+}
+
+/**
+ * Bytes of a file that need not be there; undefined when there is none. A page for a reader in its place (E_FORMAT of a source on a server) is none: single-page applications, and
+ * development servers, answer so for whatever they do not have.
+ */
+export async function sizeIfAny(source: WeightSource, path: string, signal?: AbortSignal): Promise<number | undefined> {
+  try {
+    return await source.size(path, signal);
+  } catch (error) {
+    if (error instanceof JanusError && error.code === "E_FORMAT") return undefined;
+    throw error;
+  }
 }
 
 /** Fills `target` from `offset` of a file: in place where the source can. */

@@ -191,6 +191,32 @@ for (const [name, fault, code, pattern] of [
   });
 }
 
+test("a server that answers with its page for whatever it does not have: every layout loads", async () => {
+  for (const name of ["tiny-orig-bin", "tiny-orig-bin-single", "tiny-hf", "tiny-orig-safetensors"]) {
+    const directory = golden(`checkpoints/${name}`);
+    await HubServer.with({ "owner/tiny": { files: { directory } } }, async (pages) => {
+      for (const path of [
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "special_tokens_map.json",
+        "tokenizer_config.json",
+      ])
+        if (!existsSync(join(directory, path))) pages.misbehave({ path: `/${path}`, fault: { kind: "page" } });
+      const model = await Janus.load(pages.plain("owner/tiny"), { threads: 1 });
+      const { imageSize } = model.config;
+      const picture = { width: imageSize, height: imageSize, data: new Uint8Array(3 * imageSize ** 2) };
+      assert.ok((await model.encode(await model.preprocess(picture))).dims.length === 3, name);
+      await model.dispose();
+      pages.misbehave({ path: "/config.json", fault: { kind: "page" } });
+      await refused(Janus.load(pages.plain("owner/tiny"), { threads: 1 }), "E_FORMAT", /config\.json.*HTML page/);
+    });
+  }
+});
+
 test("an abort while the weights are on their way rejects with its reason", async () => {
   server.misbehave({ path: "model.safetensors", method: "GET", skip: 2, fault: { kind: "stall", after: 1000 } });
   const abort = new AbortController();

@@ -86,7 +86,7 @@ async function openStore(place: string, notes: string[]): Promise<OpfsStore | un
       if (unnamed.has(path)) return;
       unnamed.add(path);
       notes.push(
-        `${quote(path)} is not kept for the next visit: expected a strong ETag that this page may read, got none; on another origin Access-Control-Expose-Headers must name it`,
+        `${quote(path)} is not kept for the next visit: expected a strong ETag (without W/) that this page may read, got none; on another origin Access-Control-Expose-Headers must name it`,
       );
     });
   } catch (error) {

@@ -11,6 +11,7 @@ import { directorySource } from "#dist/entry/node/directory.js";
 import { nodeHost } from "#dist/entry/node/host.js";
 import { pack } from "#dist/entry/node/pack.js";
 import type { LoadOptions } from "#dist/entry/options.js";
+import type { WeightSource } from "#dist/weights/source.js";
 import { faultySource } from "../../support/faulty-source.js";
 import { memorySource } from "../../support/fuse-checkpoint.js";
 import { inlineHost } from "../../support/inline-host.js";
@@ -321,6 +322,23 @@ test("what was verified is compared again each time it is read: damage between t
         assert.is(await ask(model), expected, way);
       });
     }
+  }
+  // What is loaded was read before, when it was verified: it is compared again.
+  for (const threads of [1, 2]) {
+    const at = placeOf(join(folder, file), "blocks.1.fc1.weight") + 5;
+    let reads = 0;
+    const from = memorySource(files);
+    const changing: WeightSource = {
+      ...from,
+      async read(path, offset, length) {
+        const bytes = await from.read(path, offset, length);
+        if (path === file && offset <= at && at < offset + length && ++reads > 1) bytes[at - offset]! ^= 1;
+        return bytes;
+      },
+    };
+    const loading = JanusModel.load(nodeHost(), changing, { threads, verify: true });
+    await refused(loading, "E_INTEGRITY", /blocks\.1\.fc1\.weight.* as they were when they were verified/);
+    assert.is(reads, 2);
   }
   // Resident weights are read once, rows of the token table by every prompt.
   await withModel(nodeHost(), memorySource(files), { threads: 1, verify: true }, async (model) => {
