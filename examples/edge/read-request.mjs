@@ -30,6 +30,9 @@ export async function readEmbedRequest(request, hold) {
 async function readForm(request, hold) {
   const body = await readBody(request, hold);
   const headers = { "content-type": request.headers.get("content-type") ?? "" };
+  const boundary = /boundary="?([^";]+)/i.exec(headers["content-type"])?.[1] ?? "";
+  if (occurrences(body, `--${boundary}`, LIMITS.parts + 2) > LIMITS.parts + 1)
+    throw new Problem(422, `expected a form of at most ${LIMITS.parts} fields, got more`);
   const form = await new Response(body, { headers }).formData().catch(() => {
     throw new Problem(400, "expected multipart/form-data, got a body that is not");
   });
@@ -43,6 +46,9 @@ async function readForm(request, hold) {
 /** @param {Request} request @param {Admitted["hold"]} hold */
 async function readJson(request, hold) {
   const body = await readBody(request, hold);
+  // A value takes a hundred bytes when it is there, and two in the body.
+  const values = [..."{[,"].reduce((sum, mark) => sum + occurrences(body, mark, LIMITS.values + 1), 0);
+  if (values > LIMITS.values) throw new Problem(422, `expected JSON of at most ${LIMITS.values} values, got more`);
   let json;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
@@ -53,6 +59,19 @@ async function readJson(request, hold) {
   if (!Array.isArray(images) || images.some((one) => typeof one !== "string"))
     throw new Problem(422, "expected images to be a list of data: URLs");
   return embedRequest(images, question, prompt);
+}
+
+/**
+ * How often a text is in a body, counted up to a bound.
+ * @param {ArrayBuffer} body @param {string} text @param {number} most
+ */
+function occurrences(body, text, most) {
+  const bytes = new Uint8Array(body);
+  const wanted = new TextEncoder().encode(text);
+  let found = 0;
+  for (let at = bytes.indexOf(wanted[0] ?? 0); at >= 0 && found < most; at = bytes.indexOf(wanted[0] ?? 0, at + 1))
+    if (wanted.every((byte, index) => bytes[at + index] === byte)) found++;
+  return found;
 }
 
 /**
@@ -103,7 +122,7 @@ async function readBody({ body }, hold) {
 }
 
 /** @param {number} seconds */
-function deadline(seconds) {
+export function deadline(seconds) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const passed = new Promise((_, reject) => {

@@ -3,9 +3,10 @@ import { Admission } from "./admission.mjs";
 import { LIMITS } from "./limits.mjs";
 import { Models } from "./models.mjs";
 import { asProblem, Problem, problemResponse } from "./problem.mjs";
-import { readEmbedRequest } from "./read-request.mjs";
+import { deadline, readEmbedRequest } from "./read-request.mjs";
 import { embedResponse } from "./respond.mjs";
 
+/** @import { EmbedRequest, Janus } from "janus-wasm" */
 /** @import { Env } from "./models.mjs" */
 
 // Of the isolate: whatever request comes next uses them.
@@ -28,18 +29,25 @@ export default {
 };
 
 /**
- * Reads on what a refused request still sends, up to a bound: a client that is sending does not hear an answer.
+ * Reads on what a refused request still sends, up to a bound and for some seconds: a client that is sending does not hear an answer.
  * @param {Request} request
  */
 async function drain({ body }) {
   if (body === null || body.locked) return;
   const reader = body.getReader();
-  for (let length = 0; length < 4 * LIMITS.bodyBytes; ) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    length += value.length;
+  const late = deadline(LIMITS.drainSeconds);
+  try {
+    for (let length = 0; length < 4 * LIMITS.bodyBytes; ) {
+      const { done, value } = await Promise.race([reader.read(), late.passed]);
+      if (done) return;
+      length += value.length;
+    }
+    await reader.cancel();
+  } catch {
+    // Whoever sends nothing, or is gone, has the answer now.
+  } finally {
+    late.clear();
   }
-  await reader.cancel();
 }
 
 /**
@@ -63,6 +71,16 @@ async function route(request, env, context) {
 }
 
 /**
+ * How long the sequence becomes is known by its tokens alone.
+ * @param {Janus} model @param {EmbedRequest} request
+ */
+async function checkLength(model, request) {
+  const [, positions = 0] = (await model.prepare(request)).inputIds.dims;
+  if (positions > LIMITS.positions)
+    throw new Problem(422, `expected a sequence of at most ${LIMITS.positions} positions, got ${positions}; ask less`);
+}
+
+/**
  * @param {Request} request @param {Env} env
  * @param {{ waitUntil(work: Promise<unknown>): void }} context
  */
@@ -71,7 +89,10 @@ async function embed(request, env, context) {
   const work = (async () => {
     try {
       const embedding = await readEmbedRequest(request, hold);
-      return await models.use(env, request.signal, (model) => model.embed(embedding));
+      return await models.use(env, request.signal, async (model) => {
+        await checkLength(model, embedding);
+        return model.embed(embedding);
+      });
     } finally {
       leave();
     }

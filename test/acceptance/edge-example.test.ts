@@ -4,6 +4,7 @@ import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from "node
 import { type ClientRequest, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { deflateSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { JanusModel } from "#dist/entry/janus.js";
@@ -12,7 +13,7 @@ import { temporaryFolder } from "../support/cli.js";
 import { HubServer } from "../support/hub-server.js";
 import { inlineHost } from "../support/inline-host.js";
 import { ROOT } from "../support/paths.js";
-import { bilevel } from "../support/png.js";
+import { bilevel, deflatedPng } from "../support/png.js";
 import { bytesOf, readTensors } from "../support/tensors.js";
 import { within } from "../support/waiting.js";
 import { EXAMPLE, startWorkerd, type Workerd, type WorkerdOptions, workerdInstalled } from "../support/workerd.js";
@@ -209,6 +210,39 @@ for (const [title, make, status, detail, code] of [
   ],
   ["no text", () => post({ type: "image/png", body: PNG }), 422, /a question or a prompt/],
   ["both texts", () => post({ body: form({ image: PNG, question: "a", prompt: "b" }) }), 422, /a question or a prompt/],
+  [
+    "a long sequence",
+    () => post({ body: form({ image: PNG, question: "a ".repeat(1500) }) }),
+    422,
+    /at most 1024 positions, got 15\d\d/,
+  ],
+  [
+    "JSON of a million values",
+    () => post({ type: "application/json", body: `{"question":"x","a":[${"{},".repeat(1e6)}0]}` }),
+    422,
+    /at most 16384 values/,
+  ],
+  [
+    "a form of many fields",
+    () => {
+      const part = '--x\r\ncontent-disposition: form-data; name="image"; filename="a"\r\n\r\n\r\n';
+      return post({ type: "multipart/form-data; boundary=x", body: `${part.repeat(20)}--x--` });
+    },
+    422,
+    /at most 16 fields/,
+  ],
+  [
+    "a JPEG of ten thousand scans",
+    () => {
+      const scan = Buffer.from("ffda0008010100013f10", "hex");
+      const end = JPEG.length - 2;
+      const body = Buffer.concat([JPEG.subarray(0, end), ...Array(10_000).fill(scan), JPEG.subarray(end)]);
+      return post({ type: "image/jpeg", query: asked, body: new Uint8Array(body) });
+    },
+    422,
+    /over 200 scans/,
+    "E_IMAGE",
+  ],
   ["a long text", () => post({ body: form({ question: "x".repeat(8193) }) }), 422, /at most 8192 characters/],
   [
     "many pictures",
@@ -268,6 +302,25 @@ function sending(headers: Record<string, string | number>): { request: ClientReq
   });
   return { request, status };
 }
+
+tests("a PNG whose data go on for a gigabyte behind its last row takes no memory for them", async () => {
+  const memory = (): number =>
+    1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${workerd.pid}/status`, "utf8"))?.[1]);
+  const deflated = new Uint8Array(deflateSync(Buffer.alloc(1_000_000_000), { level: 1 }));
+  const before = memory();
+  const body = new Uint8Array(deflatedPng(16, 16, 8, 2, deflated));
+  assert.is((await within(20_000, post({ type: "image/png", query: asked, body }), "an answer")).status, 200);
+  assert.ok(memory() - before < 100e6, `${before} ${memory()}`);
+});
+
+tests("a refused request whose body never comes has its answer", async () => {
+  for (const headers of [{ "content-type": "text/plain", "content-length": 100 }, { "content-length": 1e9 }]) {
+    const { request, status } = sending(headers);
+    request.flushHeaders();
+    assert.ok([413, 415].includes(await within(20_000, status, "a refusal")));
+    request.destroy();
+  }
+});
 
 tests("a body without a length is counted as it comes", async () => {
   const { request, status } = sending({ "transfer-encoding": "chunked" });
