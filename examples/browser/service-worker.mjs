@@ -78,11 +78,23 @@ async function answer(request) {
     if (whole && FILES.includes(request.url)) await (await caches.open(CACHE)).put(request.url, response.clone());
     return response;
   } catch (error) {
-    const kept = await (await caches.open(CACHE)).match(request.url);
+    const kept = await (await caches.open(CACHE)).match(pageOf(request) ?? request.url);
     if (!kept) throw error;
     if (request.method === "HEAD") return new Response(null, { headers: kept.headers });
     return partOf(kept, request.headers.get("Range"));
   }
+}
+
+/**
+ * What is kept of the page under all its addresses: the server sends its root there, and links have queries.
+ *
+ * @param {Request} request
+ */
+function pageOf({ url, mode }) {
+  if (mode !== "navigate") return undefined;
+  const { origin, pathname } = new URL(url);
+  const page = `${ROOT.href}examples/browser/`;
+  return [ROOT.href, page, `${page}index.html`].includes(`${origin}${pathname}`) ? page : undefined;
 }
 
 /**
