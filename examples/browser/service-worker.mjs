@@ -78,7 +78,10 @@ async function answer(request) {
     if (whole && FILES.includes(request.url)) await (await caches.open(CACHE)).put(request.url, response.clone());
     return response;
   } catch (error) {
-    const kept = await (await caches.open(CACHE)).match(pageOf(request) ?? request.url);
+    const page = pageOf(request);
+    // The server's root sends there, too.
+    if (page !== undefined && new URL(request.url).pathname === ROOT.pathname) return Response.redirect(page);
+    const kept = await (await caches.open(CACHE)).match(page ?? request.url);
     if (!kept) throw error;
     if (request.method === "HEAD") return new Response(null, { headers: kept.headers });
     return partOf(kept, request.headers.get("Range"));
@@ -86,7 +89,7 @@ async function answer(request) {
 }
 
 /**
- * What is kept of the page under all its addresses: the server sends its root there, and links have queries.
+ * The page, where that is asked for under one of its addresses: links have queries.
  *
  * @param {Request} request
  */

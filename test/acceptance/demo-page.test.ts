@@ -37,24 +37,26 @@ class Demo {
   held: (request: IncomingMessage) => boolean = () => false;
   #release = new AbortController();
 
-  private constructor(isolation: boolean) {
-    const demo = createDemoServer({ isolation, root: ROOT });
-    this.#server = createServer((request, response) => {
-      const answer = (): unknown => demo.emit("request", request, response);
-      if (this.held(request)) this.#release.signal.addEventListener("abort", answer);
-      else answer();
-    });
+  private constructor(server: Server) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
   static async start(isolation = true): Promise<Demo> {
-    const demo = new Demo(isolation);
-    await new Promise<void>((resolve) => demo.#server.listen(0, "127.0.0.1", resolve));
+    const pages = createDemoServer({ isolation, root: ROOT });
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const demo = new Demo(server);
+    server.on("request", (request: IncomingMessage, response) => {
+      const answer = (): unknown => pages.emit("request", request, response);
+      if (demo.held(request)) demo.#release.signal.addEventListener("abort", answer);
+      else answer();
+    });
     return demo;
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
+  /** Also when it is closed. */
+  readonly url: string;
 
   release(): void {
     this.held = () => false;
@@ -594,6 +596,10 @@ test("without isolation: one thread, and why; without a network after the first 
       await answered(page, FIRST.answer);
       await page.locator("#examples button").nth(1).click();
       await answered(page, EXAMPLES[1]!.answer);
+      for (const address of ["/", `${PAGE}index.html`, `${PAGE}?from=elsewhere`]) {
+        await page.goto(`${demo.url}${address}`);
+        await answered(page, FIRST.answer);
+      }
     },
     { isolation: false },
   ));

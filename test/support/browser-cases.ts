@@ -101,15 +101,23 @@ async function embedInPage({ model, variant, threads, cases }: Work): Promise<Do
   return done;
 }
 
+/** A file, or a part of it, and what stands behind. */
+interface Served {
+  readonly label: string;
+  readonly share?: number;
+  readonly behind?: string;
+}
+
 /** Decodes files in a worker of the library, as loading a picture does. */
 async function decodeInPage(
-  urls: readonly string[],
+  files: readonly Served[],
 ): Promise<{ size: number[]; base64: string; failure: string | undefined }[]> {
   const worker = new Worker("/dist/entry/browser/worker.js", { type: "module" });
   worker.postMessage("pictures");
   const decoded: { size: number[]; base64: string; failure: string | undefined }[] = [];
-  for (const label of urls) {
-    const file = await (await fetch(label)).blob();
+  for (const { label, share = 1, behind = "" } of files) {
+    const whole = await (await fetch(label)).blob();
+    const file = new Blob([whole.slice(0, Math.floor(whole.size * share)), behind]);
     const answer = new Promise<MessageEvent>((resolve) => {
       worker.onmessage = resolve;
     });
@@ -238,7 +246,7 @@ export async function checkPictures(page: Evaluating, levels: number): Promise<v
   ];
   const found = await page.evaluate(
     decodeInPage,
-    recorded.map((path) => `/test/golden/${path}`),
+    recorded.map((path) => ({ label: `/test/golden/${path}` })),
   );
   for (const [at, path] of recorded.entries()) {
     const expected = await decoder.decode(new Uint8Array(readFileSync(golden(path))), path);
@@ -250,4 +258,20 @@ export async function checkPictures(page: Evaluating, levels: number): Promise<v
     assert.ok(most <= (path.endsWith(".png") ? 0 : levels), `${path}: ${most} levels`);
   }
   await decoder.dispose();
+  // What is behind the end of a file changes nothing; of a file that was cut there is no picture, whatever the browser's decoder makes of it.
+  const behind = "<!-- cdn -->";
+  const cut = recorded.filter((path) => !/\.(png|mpo\.jpg)$/.test(path));
+  const labels = cut.map((path) => `/test/golden/${path}`);
+  const longer = await page.evaluate(
+    decodeInPage,
+    labels.map((label) => ({ label, behind })),
+  );
+  const shorter = await page.evaluate(
+    decodeInPage,
+    labels.map((label) => ({ label, share: 0.8 })),
+  );
+  for (const [at, path] of cut.entries()) {
+    assert.is(longer[at]!.base64, found[recorded.indexOf(path)]!.base64, `${path}: bytes behind its end`);
+    assert.match(shorter[at]!.failure ?? "", /cannot be decoded/, `${path}: cut`);
+  }
 }
