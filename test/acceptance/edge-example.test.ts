@@ -151,6 +151,26 @@ tests("JPEG and WebP: the pixels of Node, and so its embeddings", async () => {
   });
 });
 
+/** A progressive JPEG of which mozjpeg reads one scan, and refuses the next. */
+const IMPOSSIBLE = ((): Uint8Array<ArrayBuffer> => {
+  const segment = (marker: number, content: readonly number[]): Buffer =>
+    Buffer.from([0xff, marker, 0, content.length + 2, ...content]);
+  const codes = (table: number, symbol: number): Buffer =>
+    segment(0xc4, [table, 1, ...Array<number>(15).fill(0), symbol]);
+  const parts = [
+    Buffer.from("ffd8", "hex"),
+    segment(0xdb, [0, ...Array<number>(64).fill(1)]),
+    segment(0xc2, [8, 0, 64, 0, 64, 1, 1, 0x11, 0]),
+    codes(0, 0),
+    codes(0x10, 0xe0),
+    segment(0xda, [1, 1, 0, 0, 0, 0]),
+    Buffer.alloc(64),
+    segment(0xda, [1, 1, 0, 1, 63, 0x15]),
+    Buffer.from("7ff3ffd9", "hex"),
+  ];
+  return new Uint8Array(Buffer.concat(parts));
+})();
+
 tests("pictures one after the other are decoded in the same memories", async () => {
   const counted = await started({ folder: MODEL }, {}, join(EXAMPLE, "measured.mjs"));
   const memories = async (): Promise<number[]> => (await fetch(`${counted.url}/memories`)).json() as Promise<number[]>;
@@ -169,6 +189,15 @@ tests("pictures one after the other are decoded in the same memories", async () 
     const sizes = await memories();
     assert.ok(sizes.length > 2, "the model's, of JPEG, of WebP");
     for (let times = 0; times < 3; times++) await round();
+    assert.equal(await memories(), sizes);
+    // Nor do those that a decoder gives up.
+    for (const [type, body] of [
+      ["image/jpeg", IMPOSSIBLE],
+      ["image/webp", webp.slice(0, 200)],
+    ] as const)
+      for (let times = 0; times < 6; times++)
+        await checkProblem(await post({ type, query: asked, body, url: counted.url }), 422, /decoded/, "E_IMAGE");
+    await round();
     assert.equal(await memories(), sizes);
   } finally {
     await counted.kill();
