@@ -104,6 +104,7 @@ for (const { path, text } of outputFiles) {
   const { code } = await minify(renamed(text), {
     module: true,
     ecma: 2022,
+    format: { ascii_only: true },
     compress: { passes: 3, comparisons: false, lhs_constants: false, negate_iife: false },
   });
   await writeFile(renamed(path), code);
