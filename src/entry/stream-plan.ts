@@ -110,6 +110,7 @@ function wholePages(bytes: number | undefined): number {
   return bytes === undefined ? MEMORY_LIMIT : Math.min(MEMORY_LIMIT, Math.floor(bytes / PAGE_BYTES) * PAGE_BYTES);
 }
 
+/** What stays in memory of a model that is to stream, in words. */
 function residencyNote({ parts, weights }: ModelPlan): string {
   const blocks = parts.slice(1, 1 + weights.blocks.length);
   const staying = blocks.filter(({ slot }) => slot === undefined).length;

@@ -27,6 +27,7 @@ export const inflatedByTurns: Inflate = (parts) => {
   const [reader, writer] = [readable.getReader(), writable.getWriter()];
   let reading: Promise<ReadableStreamReadResult<Uint8Array>> | undefined;
   let given: Promise<void> = Promise.resolve();
+  let ended = false;
   const turn = async (): Promise<undefined> => {
     await given;
     await new Promise((resolve) => setTimeout(resolve, 0));
@@ -36,18 +37,17 @@ export const inflatedByTurns: Inflate = (parts) => {
       async pull(controller) {
         for (;;) {
           reading ??= reader.read();
-          const came = await Promise.race([reading, turn()]);
-          if (came === undefined) {
-            const { done, value } = pieces.next();
-            given = done ? writer.close() : writer.write(value);
-            given.catch(() => undefined); // The reader is told, too.
-            if (!done) continue;
+          const came = await (ended ? reading : Promise.race([reading, turn()]));
+          if (came !== undefined) {
+            reading = undefined;
+            if (came.done) controller.close();
+            else controller.enqueue(came.value);
+            return;
           }
-          const { done, value } = came ?? (await reading);
-          reading = undefined;
-          if (done) controller.close();
-          else controller.enqueue(value);
-          return;
+          const { done, value } = pieces.next();
+          ended = done === true;
+          given = done ? writer.close() : writer.write(value);
+          given.catch(() => undefined); // The reader is told, too.
         }
       },
       async cancel() {
